@@ -1,0 +1,1 @@
+"""Software of the digital workspace (ENT): directory layer and web applications."""

@@ -1,0 +1,142 @@
+"""Command behind ``make up``, ``down``, ``status``, ``browser``, ``ready``, ``run`` and ``verify``."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from . import browser, controller, docker, image, preflight, report, settings
+from .phases import fail, in_parallel, phase, say
+from .settings import REPOSITORY, Lab, LabError
+
+
+@contextmanager
+def _only_one(lab: Lab) -> Iterator[int]:
+    """One command at a time changes a lab; the descriptor of the lock, for children to hold on to."""
+    lab.state.mkdir(parents=True, exist_ok=True)
+    with (lab.state / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise LabError(
+                f"Lab {lab.name!r} is being changed by process {lock.read().strip()}. "
+                "Wait until it has ended, or use another lab: make up LAB=name"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} ({' '.join(sys.argv[1:])})\n")
+        lock.flush()
+        yield lock.fileno()
+
+
+def _ready(lab: Lab, tests: bool) -> None:
+    """Check the machine, then put on the controller what a lab needs."""
+    with phase("Checks of this machine"):
+        packages = controller.missing_packages(tests)
+        problems = preflight.examine(lab, packages)
+        if problems:
+            listed = "\n\n".join(str(problem) for problem in problems)
+            raise LabError(f"this machine is not ready, and nothing was changed.\n\n{listed}")
+    settings.remember(lab)
+    if packages or docker.find_engine().version is None:
+        with phase("Packages and engine of the controller"):
+            controller.install_packages(lab, packages)
+            controller.ensure_engine(lab)
+    in_parallel(
+        ("Python environment", lambda: controller.ensure_venv(lab, "dev" if tests else "controller")),
+        ("Base image", lambda: image.ensure(lab)),
+    )
+
+
+def _up(lab: Lab, options: argparse.Namespace) -> int:
+    with _only_one(lab) as lock:
+        _ready(lab, tests=False)
+        command = ["ansible-playbook", "playbooks/lab/up.yml", *shlex.split(options.ansible)]
+        code = subprocess.run(
+            # The lock goes on to the child: when this process is killed, it still counts.
+            command, cwd=REPOSITORY, env=_play_environment(lab), check=False, pass_fds=(lock,)
+        ).returncode
+    if code:
+        raise LabError(
+            "the lab is not complete; the message is above, all of it in "
+            f"{lab.state / 'log' / 'up.log'}. make up again goes on from here."
+        )
+    report.addresses(lab)
+    return 0
+
+
+def _play_environment(lab: Lab) -> dict[str, str]:
+    (lab.state / "log").mkdir(parents=True, exist_ok=True)
+    return {
+        **controller.environment(lab),
+        "ENT_IMAGE": image.reference(),
+        "ANSIBLE_LOG_PATH": str(lab.state / "log" / "up.log"),
+    }
+
+
+def _down(lab: Lab) -> int:
+    with _only_one(lab):
+        if docker.find_engine().version is None:
+            if lab.state.exists() and docker.find_engine().installed and os.geteuid() == 0:
+                controller.ensure_engine(lab)  # it may hold containers of this lab
+            elif lab.state.exists():
+                say("No Docker engine answers: only the lab's folder can be removed.")
+        if docker.find_engine().version is not None:
+            for name in docker.remove(lab):
+                say(f"removed {name}")
+        shutil.rmtree(lab.state)
+    say(f"lab {lab.name!r} is gone; the caches (.venv, .cache, base image) stay for the next one")
+    return 0
+
+
+# run: a command in Ansible's environment of the lab; verify: in that of its tests.
+_COMMANDS = ("up", "down", "status", "browser", "ready", "run", "verify")
+
+
+def main() -> int:
+    """Run one command; the exit status."""
+    parser = argparse.ArgumentParser(prog="make", description="The lab: containers on this machine.")
+    parser.add_argument("command", choices=_COMMANDS)
+    parser.add_argument("arguments", nargs="*", help="of the command to run in the lab's environment")
+    parser.add_argument("--lab", help="instance name (ent)")
+    parser.add_argument("--prefix", help="first three bytes of its network")
+    parser.add_argument("--ansible", default="", help="more options for ansible-playbook")
+    options = parser.parse_args()
+    os.umask(0o022)
+    try:
+        lab = settings.load(options.lab, options.prefix)
+        match options.command:
+            case "up":
+                return _up(lab, options)
+            case "down":
+                return _down(lab)
+            case "status":
+                return report.status(lab)
+            case "browser":
+                return browser.open_browser(lab)
+            case "ready":
+                _ready(lab, tests=True)
+                return 0
+            case _:
+                environment = _play_environment(lab)
+                if options.command == "verify":
+                    environment |= report.test_environment(lab)
+                return subprocess.run(
+                    options.arguments, cwd=REPOSITORY, env=environment, check=False
+                ).returncode
+    except LabError as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        print("\nent: interrupted; the same make goes on from here", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What all tests share: the lab, the guide's report, and the journal of what failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import lab as lab_module
+
+_REPORTS = lab_module.REPOSITORY / ".cache" / "report"
+_JOURNAL_LINES = 40
+_results: dict[str, dict[str, str]] = defaultdict(dict)
+
+
+@pytest.fixture(scope="session")
+def lab() -> lab_module.LabUnderTest:
+    """The running lab."""
+    return lab_module.load()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
+    """Collect results per sentence of the guide; add journals to failures."""
+    report = yield
+    if report.when == "call" or report.outcome != "passed":
+        for marker in item.iter_markers("guide"):
+            for sentence in marker.args:
+                _results[sentence][item.nodeid] = report.outcome
+    if report.failed:
+        for marker in item.iter_markers("service"):
+            host, *units = marker.args
+            for unit in units:
+                report.sections.append((f"journal of {unit} on {host}", _journal(host, unit)))
+    return report
+
+
+def _journal(host: str, unit: str) -> str:
+    result = lab_module.load().run(host, "journalctl -u %s -n %s --no-pager", unit, str(_JOURNAL_LINES))
+    return str(result.stdout or result.stderr)
+
+
+def _guide() -> list[tuple[str, str]]:
+    """The sentences of the guide, in its order, from docs/guide.md."""
+    text = (lab_module.REPOSITORY / "docs" / "guide.md").read_text()
+    return re.findall(r"^\| (G\w+) \| (.+?) \|", text, flags=re.M)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print guide sentence → tests → result, and write it as JSON."""
+    if not _results:
+        return
+    terminalreporter.section("guide")
+    rows = []
+    for sentence, text in _guide():
+        tests = _results.get(sentence, {})
+        rows.append({"id": sentence, "sentence": text, "tests": tests})
+        short = text if len(text) <= 60 else text[:59] + "…"
+        outcomes = sorted(set(tests.values()))
+        terminalreporter.write_line(
+            f"{sentence:<4} {short:<60} {len(tests):>2} tests  {', '.join(outcomes) or 'not yet'}"
+        )
+        for node, outcome in tests.items():
+            terminalreporter.write_line(f"       {outcome:<7} {node}")
+    _REPORTS.mkdir(parents=True, exist_ok=True)
+    target = _REPORTS / f"guide-{os.environ.get('ENT_LAB', 'unit')}.json"
+    target.write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+    terminalreporter.write_line(f"written to {target.relative_to(lab_module.REPOSITORY)}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A guide marker names a sentence that exists."""
+    known = {sentence for sentence, _ in _guide()}
+    for item in items:
+        for marker in item.iter_markers("guide"):
+            if unknown := set(marker.args) - known:
+                raise pytest.UsageError(f"{item.nodeid}: the guide has no {', '.join(unknown)}")

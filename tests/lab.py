@@ -1,0 +1,138 @@
+"""The lab under test: its hosts, secrets and names, for every test that needs it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import testinfra
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], *, what: str, timeout: float = 30) -> T:
+    """Call until it returns something true, and return that.
+
+    Args:
+        condition: called again and again; an AssertionError or OSError counts as "not yet".
+        what: named when it does not come true.
+        timeout: seconds.
+
+    Raises:
+        AssertionError: it did not come true in time.
+    """
+    deadline = time.monotonic() + timeout
+    last: object = None
+    while True:
+        try:
+            last = condition()
+            if last:
+                return last  # type: ignore[return-value]
+        except (AssertionError, OSError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout} s (last: {last!r})")
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class LabUnderTest:
+    """One running lab, as ``make up`` and Molecule leave it.
+
+    Attributes:
+        name: instance name.
+        facts: what the create playbook wrote (lab.json).
+    """
+
+    name: str
+    facts: dict[str, Any]
+
+    @property
+    def state(self) -> Path:
+        return REPOSITORY / ".lab" / self.name
+
+    @property
+    def ca_file(self) -> str:
+        """PEM file of the lab's authority."""
+        return str(self.state / "pki" / "ca.pem")
+
+    @property
+    def domain(self) -> str:
+        return str(self.facts["domain"])
+
+    @property
+    def suffix(self) -> str:
+        return str(self.facts["suffix"])
+
+    def ip(self, host: str) -> str:
+        """Address of an inventory host."""
+        return str(self.facts["hosts"][host]["address"])
+
+    def host(self, host: str) -> Any:
+        """Testinfra's view of an inventory host."""
+        return testinfra.get_host(f"docker://{self.name}-{host}")
+
+    def run(self, host: str, command: str, *args: str) -> Any:
+        """Run a shell command on a host; ``%s`` are quoted arguments."""
+        return self.host(host).run(command, *args)
+
+    def secret(self, name: str) -> str:
+        """A generated secret, such as ``ldap-portal`` or ``person-jmartin``."""
+        return (self.state / "secrets" / name).read_text().strip()
+
+    def var(self, host: str, name: str) -> Any:
+        """A variable of a host, templated as Ansible does (about 2 s)."""
+        return _variable(self.name, host, name)
+
+    def ansible(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run ansible-playbook on this lab, such as ``playbooks/directory.yml``."""
+        return subprocess.run(
+            ["ansible-playbook", *arguments],
+            cwd=REPOSITORY,
+            env=_ansible_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def _ansible_environment() -> dict[str, str]:
+    """The environment without what only this process needs."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "NSS_WRAPPER_HOSTS")}
+    return environment | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
+
+
+@functools.cache
+def _variable(_lab: str, host: str, name: str) -> Any:
+    result = subprocess.run(
+        ["ansible", host, "-m", "ansible.builtin.debug", "-a", f"var={name}"],
+        cwd=REPOSITORY,
+        env=_ansible_environment() | {"ANSIBLE_STRATEGY": "linear", "ANSIBLE_CALLBACKS_ENABLED": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(result.stdout.partition("=>")[2])[name]
+
+
+def load() -> LabUnderTest:
+    """The lab that ENT_LAB names.
+
+    Raises:
+        RuntimeError: it is not there, or these are not its tests' surroundings.
+    """
+    name = os.environ.get("ENT_LAB", "ent")
+    path = REPOSITORY / ".lab" / name / "lab.json"
+    if not path.exists():
+        raise RuntimeError(f"There is no lab {name!r}: make up LAB={name}, then make verify LAB={name}")
+    if not os.environ.get("NSS_WRAPPER_HOSTS"):
+        raise RuntimeError("Start these tests with make verify: they need the lab's names resolved")
+    return LabUnderTest(name, json.loads(path.read_text()))
