@@ -14,7 +14,7 @@ TESTS ?= tests/integration tests/e2e
 export PYTHONDONTWRITEBYTECODE = 1
 lab = PYTHONPATH=src $(PYTHON) -m ent.lab --lab '$(LAB)' --prefix '$(LAB_PREFIX)'
 
-.PHONY: help up down status browser test verify lint unit bench docs lock clean
+.PHONY: help ready up down status browser test verify lint unit bench docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,6 +41,9 @@ verify: ## the tests of a running lab, against the lab that is up (TESTS=tests/e
 	@$(lab) ready
 	@$(lab) verify -- pytest $(TESTS)
 
+ready: ## only the environment of this machine: packages, engine, Python, base image
+	@$(lab) ready
+
 lint: ## only the linters
 	@$(lab) ready
 	@.venv/bin/tox run -e lint
@@ -55,7 +58,7 @@ bench: ## measure, and write docs/performance.md
 
 docs: ## write the generated parts of docs/ anew
 	@$(lab) ready
-	@.venv/bin/python -m ent.docs
+	@.venv/bin/python tools/docs.py
 
 lock: ## choose newer versions for requirements/*.txt
 	@$(lab) ready

@@ -41,7 +41,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
 
 
 def _journal(host: str, unit: str) -> str:
-    result = lab_module.load().run(host, "journalctl -u %s -n %s --no-pager", unit, str(_JOURNAL_LINES))
+    result = lab_module.load().run(
+        host, "journalctl -u %s -n %s --no-pager", unit, str(_JOURNAL_LINES)
+    )
     return str(result.stdout or result.stderr)
 
 

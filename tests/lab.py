@@ -106,7 +106,9 @@ class LabUnderTest:
 
 def _ansible_environment() -> dict[str, str]:
     """The environment without what only this process needs."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "NSS_WRAPPER_HOSTS")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "NSS_WRAPPER_HOSTS")
+    }
     return environment | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
 
 
@@ -115,7 +117,8 @@ def _variable(_lab: str, host: str, name: str) -> Any:
     result = subprocess.run(
         ["ansible", host, "-m", "ansible.builtin.debug", "-a", f"var={name}"],
         cwd=REPOSITORY,
-        env=_ansible_environment() | {"ANSIBLE_STRATEGY": "linear", "ANSIBLE_CALLBACKS_ENABLED": ""},
+        env=_ansible_environment()
+        | {"ANSIBLE_STRATEGY": "linear", "ANSIBLE_CALLBACKS_ENABLED": ""},
         capture_output=True,
         text=True,
         check=True,
@@ -132,7 +135,9 @@ def load() -> LabUnderTest:
     name = os.environ.get("ENT_LAB", "ent")
     path = REPOSITORY / ".lab" / name / "lab.json"
     if not path.exists():
-        raise RuntimeError(f"There is no lab {name!r}: make up LAB={name}, then make verify LAB={name}")
+        raise RuntimeError(
+            f"There is no lab {name!r}: make up LAB={name}, then make verify LAB={name}"
+        )
     if not os.environ.get("NSS_WRAPPER_HOSTS"):
         raise RuntimeError("Start these tests with make verify: they need the lab's names resolved")
     return LabUnderTest(name, json.loads(path.read_text()))

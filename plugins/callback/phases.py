@@ -35,9 +35,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _end_play(self) -> None:
         now = time.monotonic()
         if self._play:
-            self._display.display(
-                f"    {self._play}: {now - self._play_begin:.1f} s (total {now - self._begin:.0f} s)"
-            )
+            seconds, total = now - self._play_begin, now - self._begin
+            self._display.display(f"    {self._play}: {seconds:.1f} s (total {total:.0f} s)")
         self._play_begin = now
 
     def v2_playbook_on_play_start(self, play: Any) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab import REPOSITORY, LabUnderTest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from lab import REPOSITORY, LabUnderTest
 
 _WRAPPER = Path(__file__).with_name("chromium-in-lab")
 _TRACES = REPOSITORY / ".cache" / "report" / "browser"

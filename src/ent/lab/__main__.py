@@ -1,4 +1,4 @@
-"""Command behind ``make up``, ``down``, ``status``, ``browser``, ``ready``, ``run`` and ``verify``."""
+"""The command behind the targets of the Makefile that work on a lab."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings import REPOSITORY, Lab, LabError
 
 @contextmanager
 def _only_one(lab: Lab) -> Iterator[int]:
-    """One command at a time changes a lab; the descriptor of the lock, for children to hold on to."""
+    """One command at a time changes a lab. Gives the lock's descriptor, for children to hold."""
     lab.state.mkdir(parents=True, exist_ok=True)
     with (lab.state / "lock").open("a+") as lock:
         try:
@@ -50,7 +50,10 @@ def _ready(lab: Lab, tests: bool) -> None:
             controller.install_packages(lab, packages)
             controller.ensure_engine(lab)
     in_parallel(
-        ("Python environment", lambda: controller.ensure_venv(lab, "dev" if tests else "controller")),
+        (
+            "Python environment",
+            lambda: controller.ensure_venv(lab, "dev" if tests else "controller"),
+        ),
         ("Base image", lambda: image.ensure(lab)),
     )
 
@@ -61,7 +64,11 @@ def _up(lab: Lab, options: argparse.Namespace) -> int:
         command = ["ansible-playbook", "playbooks/lab/up.yml", *shlex.split(options.ansible)]
         code = subprocess.run(
             # The lock goes on to the child: when this process is killed, it still counts.
-            command, cwd=REPOSITORY, env=_play_environment(lab), check=False, pass_fds=(lock,)
+            command,
+            cwd=REPOSITORY,
+            env=_play_environment(lab),
+            check=False,
+            pass_fds=(lock,),
         ).returncode
     if code:
         raise LabError(
@@ -102,9 +109,13 @@ _COMMANDS = ("up", "down", "status", "browser", "ready", "run", "verify")
 
 def main() -> int:
     """Run one command; the exit status."""
-    parser = argparse.ArgumentParser(prog="make", description="The lab: containers on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="make", description="The lab: containers on this machine."
+    )
     parser.add_argument("command", choices=_COMMANDS)
-    parser.add_argument("arguments", nargs="*", help="of the command to run in the lab's environment")
+    parser.add_argument(
+        "arguments", nargs="*", help="of the command to run in the lab's environment"
+    )
     parser.add_argument("--lab", help="instance name (ent)")
     parser.add_argument("--prefix", help="first three bytes of its network")
     parser.add_argument("--ansible", default="", help="more options for ansible-playbook")

@@ -22,6 +22,7 @@ def command(executable: str, profile: Path, names: dict[str, str], root: bool) -
         profile: an empty folder, thrown away afterwards.
         names: host name → address, for the lab's names only.
         root: Chromium refuses to run as root with its sandbox.
+
     """
     rules = ", ".join(f"MAP {name} {address}" for name, address in sorted(names.items()))
     return [
@@ -40,6 +41,7 @@ def open_browser(lab: Lab) -> int:
 
     Raises:
         LabError: there is no browser, no display, or no certutil.
+
     """
     found = report.facts(lab)
     executable = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
@@ -69,7 +71,9 @@ def open_browser(lab: Lab) -> int:
         environment = {**os.environ, "HOME": home}
         if xauthority := Path.home() / ".Xauthority":
             environment.setdefault("XAUTHORITY", str(xauthority))
-        return subprocess.run([*arguments, found["portal"]], env=environment, check=False).returncode
+        return subprocess.run(
+            [*arguments, found["portal"]], env=environment, check=False
+        ).returncode
 
 
 def trust(lab: Lab, home: Path) -> None:
@@ -77,6 +81,7 @@ def trust(lab: Lab, home: Path) -> None:
 
     Raises:
         LabError: certutil refused.
+
     """
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
@@ -85,7 +90,10 @@ def trust(lab: Lab, home: Path) -> None:
         ["-A", "-n", "ENT lab", "-t", "C,,", "-i", str(report.ca_file(lab))],
     ):
         result = subprocess.run(
-            ["certutil", "-d", f"sql:{store}", *arguments], capture_output=True, text=True, check=False
+            ["certutil", "-d", f"sql:{store}", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if result.returncode:
             raise LabError(f"certutil {arguments[0]}: {result.stderr.strip()}")

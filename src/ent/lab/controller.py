@@ -63,6 +63,7 @@ def install_packages(lab: Lab, packages: list[str]) -> None:
 
     Raises:
         LabError: apt failed.
+
     """
     if not packages:
         return
@@ -80,6 +81,7 @@ def ensure_engine(lab: Lab) -> None:
 
     Raises:
         LabError: it does not start.
+
     """
     if docker.find_engine().version is None:
         docker.start_engine(lab.state / "log" / "dockerd.log")
@@ -94,6 +96,7 @@ def ensure_venv(lab: Lab, lock: str) -> None:
 
     Raises:
         LabError: a package could not be had or has another hash.
+
     """
     wanted = _REQUIREMENTS / f"{lock}.txt"
     with _lock_file() as handle:
@@ -114,9 +117,7 @@ def ensure_venv(lab: Lab, lock: str) -> None:
             )
         environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
         # pip sync would remove uv and pip themselves; install adds and changes only.
-        logged(
-            [str(uv), "pip", "install", "--require-hashes", "-r", str(wanted)], log, environment
-        )
+        logged([str(uv), "pip", "install", "--require-hashes", "-r", str(wanted)], log, environment)
         stamped = {lock: _digest(wanted), "uv": _digest(pinned)}
         if lock == "dev":
             stamped["controller"] = _digest(_REQUIREMENTS / "controller.txt")

@@ -30,6 +30,7 @@ class Engine:
         installed: a dockerd is on this machine.
         error: what the client said when no engine answered.
         root: the engine's data folder, or an empty string.
+
     """
 
     version: tuple[int, ...] | None
@@ -86,6 +87,7 @@ def start_engine(log: Path) -> None:
 
     Raises:
         LabError: it did not answer in time; with the end of its log.
+
     """
     if Path("/run/systemd/system").is_dir():
         subprocess.run(["systemctl", "enable", "--now", "docker"], check=False)
@@ -160,9 +162,7 @@ def running(lab: Lab) -> bool:
     """Whether containers of this lab run."""
     if find_engine().version is None:
         return False
-    return bool(
-        _lines("ps", "--filter", f"label={LABEL_LAB}={lab.name}", "--format", "{{.Names}}")
-    )
+    return bool(_lines("ps", "--filter", f"label={LABEL_LAB}={lab.name}", "--format", "{{.Names}}"))
 
 
 def remove(lab: Lab) -> list[str]:
@@ -170,6 +170,7 @@ def remove(lab: Lab) -> list[str]:
 
     Raises:
         LabError: containers of that name belong to another clone that is still there.
+
     """
     found = containers(lab)
     for name, repository in found.items():

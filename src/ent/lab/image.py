@@ -78,6 +78,7 @@ def ensure(lab: Lab) -> None:
 
     Raises:
         LabError: mmdebstrap or the import failed.
+
     """
     _CACHE.mkdir(exist_ok=True)
     with (_CACHE / "image.lock").open("w") as lock:

@@ -37,6 +37,7 @@ def logged(command: Sequence[str], log: Path, env: Mapping[str, str] | None = No
 
     Raises:
         LabError: it failed; the message has the command and the last lines.
+
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:

@@ -112,7 +112,9 @@ def engine(found: docker.Engine, root: bool, missing: list[str]) -> list[Problem
         if not found.installed:
             commands.append("sudo apt-get install docker.io")
         commands.append("sudo systemctl enable --now docker")
-        commands.append(f"sudo adduser {os.environ.get('USER', '$USER')} docker   # then log in again")
+        commands.append(
+            f"sudo adduser {os.environ.get('USER', '$USER')} docker   # then log in again"
+        )
     return [
         Problem(
             "Docker engine" if found.version is None else "Packages",
@@ -171,13 +173,14 @@ def owner(lab: Lab, containers: dict[str, str]) -> list[Problem]:
     others = {path for path in containers.values() if path != str(REPOSITORY)}
     if not others:
         return []
-    names = sorted(name for name, path in containers.items() if path in others)
+    names = ", ".join(sorted(name for name, path in containers.items() if path in others))
+    owners = ", ".join(sorted(path or "nobody" for path in others))
     # A clone that is gone cannot take its lab down any more: ours may.
     gone = all(path and not Path(path, "Makefile").exists() for path in others)
     return [
         Problem(
             f"Lab {lab.name!r}",
-            f"containers {', '.join(names)} belong to {', '.join(sorted(o or 'nobody' for o in others))}",
+            f"containers {names} belong to {owners}",
             "a lab of this clone",
             f"make down LAB={lab.name} here removes what that clone left behind"
             if gone
@@ -193,7 +196,9 @@ def examine(lab: Lab, missing_packages: list[str]) -> list[Problem]:
     if found.root and Path(found.root).exists():
         paths[found.root] = shutil.disk_usage(found.root).free
     problems = [
-        *system(_os_release(), platform.machine(), tuple(sys.version_info)),
+        *system(
+            _os_release(), platform.machine(), (sys.version_info.major, sys.version_info.minor)
+        ),
         *room(paths, _available_memory() if not docker.running(lab) else 2**40),
         *engine(found, os.geteuid() == 0, missing_packages),
     ]
@@ -229,5 +234,3 @@ def _routes() -> list[tuple[IPv4Network, str]]:
         )
         routes.append((IPv4Network(f"{address}/{mask}"), fields[0]))
     return routes
-
-

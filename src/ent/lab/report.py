@@ -24,11 +24,14 @@ def facts(lab: Lab) -> dict[str, Any]:
 
     Raises:
         LabError: there is no such lab.
+
     """
     try:
         found: dict[str, Any] = json.loads((lab.state / "lab.json").read_text())
     except OSError:
-        raise LabError(f"there is no lab {lab.name!r} in this clone: make up LAB={lab.name}") from None
+        raise LabError(
+            f"there is no lab {lab.name!r} in this clone: make up LAB={lab.name}"
+        ) from None
     return found
 
 
@@ -49,7 +52,11 @@ def addresses(lab: Lab) -> None:
     print("  Demonstration accounts (password: the file named after it)")
     for account in found["accounts"]:
         secret = lab.state / "secrets" / f"person-{account['uid']}"
-        shown = secret.read_text().strip() if sys.stdout.isatty() else f".lab/{lab.name}/secrets/{secret.name}"
+        shown = (
+            secret.read_text().strip()
+            if sys.stdout.isatty()
+            else f".lab/{lab.name}/secrets/{secret.name}"
+        )
         print(f"    {account['uid']:<10} {shown:<34} {account['kind']}")
     option = "" if lab.name == "ent" else f" LAB={lab.name}"
     print(f"\n  Look at it    make browser{option}    (any other browser: docs/lab.md)")
@@ -94,7 +101,9 @@ def _health(lab: Lab, found: dict[str, Any], check: dict[str, Any], host: str) -
     )
     if result.returncode:
         states = result.stdout.split() or [result.stderr.strip()]
-        units = ", ".join(f"{u} {s}" for u, s in zip(check["units"], states, strict=False) if s != "active")
+        units = ", ".join(
+            f"{u} {s}" for u, s in zip(check["units"], states, strict=False) if s != "active"
+        )
         return f"{units}; look: docker exec {container} journalctl -u {check['units'][0]} -e"
     if "page" in check:
         try:

@@ -27,6 +27,7 @@ class Lab:
     Attributes:
         name: instance name; containers, network and state folder carry it.
         prefix: the first three bytes of the lab's /24 network.
+
     """
 
     name: str
@@ -39,6 +40,7 @@ class Lab:
 
     @property
     def network(self) -> IPv4Network:
+        """The lab's /24."""
         return IPv4Network(f"{self.prefix}.0/24")
 
 
@@ -52,6 +54,7 @@ def load(name: str | None = None, prefix: str | None = None) -> Lab:
 
     Raises:
         LabError: the name or the prefix has not the right form.
+
     """
     name = name or os.environ.get("ENT_LAB") or "ent"
     if not re.fullmatch(r"[a-z][a-z0-9]{0,14}", name):
