@@ -1,0 +1,1 @@
+"""What the web applications share: look, security headers, languages, service health."""
