@@ -72,7 +72,8 @@ class Directory:
         wanted = " ".join(f"'{a}'" for a in attributes)
         result = self.lab.run(
             HOST,
-            f"ldapsearch -Q -Y EXTERNAL -H ldapi:/// -LLL -o ldif-wrap=no -s {scope} -b %s %s {wanted}",
+            "ldapsearch -Q -Y EXTERNAL -H ldapi:/// -LLL -o ldif-wrap=no "
+            f"-s {scope} -b %s %s {wanted}",
             base,
             what,
         )

@@ -1,7 +1,7 @@
 """The ACL table of the directory: identity x attribute set x right, rendered to olcAccess.
 
-One table (roles/openldap/files/acl.yml) is what the server gets, what docs/directory.md shows and what
-the integration test executes. This module knows its form; see the head of the table for the meaning.
+One table (roles/openldap/files/acl.yml) is what the server gets, what docs/directory.md shows and
+what the integration test executes. This module knows its form; its head explains the meaning.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Row:
 
     @property
     def label(self) -> str:
+        """Where the row stands, for messages."""
         return f"{self.region}/{self.set}" + (f" when {self.when}" if self.when else "")
 
     def right(self, who: str) -> str:
@@ -58,7 +59,10 @@ class Row:
 
 
 def parse(table: Mapping[str, Any]) -> list[Row]:
-    """Rows in the order in which slapd reads them; a conditional row has the rights of its plain row below its own."""
+    """Rows in the order in which slapd reads them.
+
+    A conditional row has the rights of its plain row below its own.
+    """
     rows = [(item, dict(item.get("rights") or {})) for item in table["rows"]]
     plain = {(i["region"], i["set"]): rights for i, rights in rows if not i.get("when")}
     out: list[Row] = []
@@ -75,17 +79,31 @@ def parse(table: Mapping[str, Any]) -> list[Row]:
         if when is not None and when not in table["conditions"]:
             raise TableError(f"row {where}: condition {when} is not among conditions.")
         if when is not None and key not in plain:
-            raise TableError(f"row {where} when {when}: there is no plain row of this region and set.")
+            raise TableError(
+                f"row {where} when {when}: there is no plain row of this region and set."
+            )
         if key in finished or (*key, when) in seen:
-            raise TableError(f"row {where}{' when ' + when if when else ''}: slapd would never reach it, "
-                             "an earlier row says all. Put conditional rows before the plain one.")
+            raise TableError(
+                f"row {where}{' when ' + when if when else ''}: slapd would never reach it, "
+                "an earlier row says all. Put conditional rows before the plain one."
+            )
         for who, right in rights.items():
             if right not in RIGHTS:
-                raise TableError(f"row {where}: right {right} of {who} is not one of {', '.join(RIGHTS)}.")
+                raise TableError(
+                    f"row {where}: right {right} of {who} is not one of {', '.join(RIGHTS)}."
+                )
         seen.add((*key, when))
         if when is None:
             finished.add(key)
-        out.append(Row(item["region"], item["set"], when, item.get("values"), {**plain.get(key, {}), **rights}))
+        out.append(
+            Row(
+                item["region"],
+                item["set"],
+                when,
+                item.get("values"),
+                {**plain.get(key, {}), **rights},
+            )
+        )
     return out
 
 
@@ -112,13 +130,17 @@ def render(table: Mapping[str, Any], suffix: str) -> list[str]:
     for row in parse(table):
         region = table["regions"][row.region]
         if region["scope"] not in SCOPES:
-            raise TableError(f"region {row.region}: scope {region['scope']} is not one of {', '.join(SCOPES)}.")
+            raise TableError(
+                f"region {row.region}: scope {region['scope']} is not one of {', '.join(SCOPES)}."
+            )
         target = f'dn.{region["scope"]}="{_dn(region["dn"], suffix)}"'
         if row.when:
             target += f' filter="{table["conditions"][row.when]["filter"]}"'
         names = table["sets"][row.set]
         if row.values and len(names) != 1:
-            raise TableError(f"row {row.label}: values need a set of one attribute, {row.set} has {len(names)}.")
+            raise TableError(
+                f"row {row.label}: values need a set of one attribute, {row.set} has {len(names)}."
+            )
         if names != ["*"]:
             target += f" attrs={','.join(names)}"
         if row.values:
@@ -131,15 +153,20 @@ def render(table: Mapping[str, Any], suffix: str) -> list[str]:
 
 
 def markdown(table: Mapping[str, Any]) -> str:
-    """The table for docs/directory.md: one matrix per region, only with those who have some right there."""
+    """The table for docs/directory.md: one matrix per region, with those who have a right there."""
     out: list[str] = []
     rows = parse(table)
     everyone = identities(table)
     out += ["**Attribute sets**", "", "| set | attributes |", "|---|---|"]
-    out += [f"| {name} | {', '.join(f'`{a}`' for a in attrs)} |" for name, attrs in table["sets"].items()]
+    out += [
+        f"| {name} | {', '.join(f'`{a}`' for a in attrs)} |"
+        for name, attrs in table["sets"].items()
+    ]
     out += ["", "**Conditions**", "", "| condition | entries |", "|---|---|"]
-    out += [f"| {name} | {c['text']}: `{c['filter'].replace('|', chr(92) + '|')}` |"
-            for name, c in table["conditions"].items()]
+    out += [
+        f"| {name} | {c['text']}: `{c['filter'].replace('|', chr(92) + '|')}` |"
+        for name, c in table["conditions"].items()
+    ]
     for name, region in table["regions"].items():
         here = [row for row in rows if row.region == name]
         who = [w for w in everyone if any(w in row.rights for row in here)]

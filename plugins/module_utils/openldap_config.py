@@ -17,17 +17,31 @@ Tree = dict[str, Attributes]
 
 #: Attributes which name an entry or which the server keeps by itself: never wanted, never removed.
 SERVER_OWNED = frozenset(
-    name.lower() for name in ("objectClass", "cn", "olcDatabase", "olcOverlay", "olcConfigFile", "olcConfigDir")
+    name.lower()
+    for name in ("objectClass", "cn", "olcDatabase", "olcOverlay", "olcConfigFile", "olcConfigDir")
 )
 #: Attributes with DN values: case and the space after a comma do not count.
 DN_ATTRIBUTES = frozenset(
     name.lower()
-    for name in ("olcSuffix", "olcRootDN", "olcPPolicyDefault", "olcAccessLogDB", "olcRefintNothing",
-                 "olcRefintModifiersName", "olcMemberOfDN", "olcSchemaDN")
+    for name in (
+        "olcSuffix",
+        "olcRootDN",
+        "olcPPolicyDefault",
+        "olcAccessLogDB",
+        "olcRefintNothing",
+        "olcRefintModifiersName",
+        "olcMemberOfDN",
+        "olcSchemaDN",
+    )
 )
 #: In this order: a class needs its attributes, an attribute its syntax.
-SCHEMA_ATTRIBUTES = ("olcObjectIdentifier", "olcLdapSyntaxes", "olcAttributeTypes", "olcObjectClasses",
-                     "olcDitContentRules")
+SCHEMA_ATTRIBUTES = (
+    "olcObjectIdentifier",
+    "olcLdapSyntaxes",
+    "olcAttributeTypes",
+    "olcObjectClasses",
+    "olcDitContentRules",
+)
 DATABASE_CLASSES = {"mdb": "olcMdbConfig", "monitor": "olcMonitorConfig", "ldif": "olcLdifConfig"}
 OVERLAY_CLASSES = {
     "accesslog": "olcAccessLogConfig",
@@ -95,6 +109,7 @@ class Database:
 
     @property
     def label(self) -> str:
+        """Type and suffix, for messages."""
         return f"{self.type} {self.suffix}" if self.suffix else self.type
 
 
@@ -125,17 +140,20 @@ def ordered(values: Iterable[str]) -> list[str]:
 
 
 def definition_tokens(value: str) -> tuple[str, ...]:
-    """Normal form of a schema definition (RFC 4512): spaces, optional quotes and parentheses do not count."""
+    """Normal form of a schema definition (RFC 4512).
+
+    Spaces, optional quotes and parentheses do not count.
+    """
     tokens = _TOKEN.findall(strip_prefix(value))
     out: list[str] = []
     i = 0
     while i < len(tokens):
-        token = tokens[i]
-        if token == "(" and i + 2 < len(tokens) and tokens[i + 2] == ")" and i > 0:
+        word = tokens[i]
+        if word == "(" and i + 2 < len(tokens) and tokens[i + 2] == ")" and i > 0:
             out.append(tokens[i + 1].strip("'"))  # ( 'one' ) is the same as 'one'
             i += 3
             continue
-        out.append(token if out and out[-1] == "DESC" else token.strip("'"))
+        out.append(word if out and out[-1] == "DESC" else word.strip("'"))
         i += 1
     return tuple(out)
 
@@ -156,7 +174,7 @@ def definition_names(value: str) -> tuple[str, ...]:
     start = tokens.index("NAME") + 1
     if tokens[start] != "(":
         return (tokens[start],)
-    return tokens[start + 1:tokens.index(")", start)]
+    return tokens[start + 1 : tokens.index(")", start)]
 
 
 def normal(attribute: str, value: str) -> str:
@@ -196,22 +214,28 @@ def diff_attribute(attribute: str, live: Sequence[str], wanted: Sequence[str]) -
     live_normal = [normal(attribute, value) for value in live_sorted]
     wanted_normal = [normal(attribute, value) for value in wanted]
     is_ordered = any(_PREFIX.match(value) for value in live)
-    if (live_normal == wanted_normal) if is_ordered else (sorted(live_normal) == sorted(wanted_normal)):
+    if (
+        (live_normal == wanted_normal)
+        if is_ordered
+        else (sorted(live_normal) == sorted(wanted_normal))
+    ):
         return []
     if not wanted:
         return [Mod("delete", attribute)]
     if not live:
         return [Mod("add", attribute, tuple(wanted))]
     if is_ordered:
-        if wanted_normal[:len(live_normal)] == live_normal:
-            return [Mod("add", attribute, tuple(wanted[len(live_normal):]))]
+        if wanted_normal[: len(live_normal)] == live_normal:
+            return [Mod("add", attribute, tuple(wanted[len(live_normal) :]))]
         return [Mod("replace", attribute, tuple(wanted))]
     if len(live) == 1 and len(wanted) == 1:
         return [Mod("replace", attribute, tuple(wanted))]
     removed = [v for v, n in zip(live_sorted, live_normal, strict=True) if n not in wanted_normal]
     added = [v for v, n in zip(wanted, wanted_normal, strict=True) if n not in live_normal]
     if {v.lower() for v in removed} & {v.lower() for v in added}:
-        return [Mod("replace", attribute, tuple(wanted))]  # differs in case only: the server would refuse both
+        return [
+            Mod("replace", attribute, tuple(wanted))
+        ]  # differs in case only: the server would refuse both
     mods = [Mod("delete", attribute, tuple(removed))] if removed else []
     return mods + ([Mod("add", attribute, tuple(added))] if added else [])
 
@@ -228,7 +252,9 @@ def diff_entry(dn: str, live: Attributes, wanted: Attributes) -> list[Op]:
     return [Op("modify", dn, mods=tuple(mods))] if mods else []
 
 
-def _add(dn: str, object_classes: Sequence[str], rdn: tuple[str, str], attributes: Attributes) -> Op:
+def _add(
+    dn: str, object_classes: Sequence[str], rdn: tuple[str, str], attributes: Attributes
+) -> Op:
     pairs = [("objectClass", tuple(object_classes)), (rdn[0], (rdn[1],))]
     pairs += [(name, tuple(values)) for name, values in attributes.items() if values]
     return Op("add", dn, attributes=tuple(pairs))
@@ -242,23 +268,27 @@ def children(tree: Tree, parent: str, attribute: str) -> list[tuple[str, Attribu
     found = []
     for dn, entry in tree.items():
         rdn, _, above = dn.partition(",")
-        if normal_dn(above) == normal_dn(parent) and rdn.lower().startswith(attribute.lower() + "="):
+        if normal_dn(above) == normal_dn(parent) and rdn.lower().startswith(
+            attribute.lower() + "="
+        ):
             match = re.search(r"\{(-?\d+)\}", rdn)
             found.append((int(match.group(1)) if match else 1 << 30, dn, entry))
     return [(dn, entry) for _, dn, entry in sorted(found, key=lambda item: item[0])]
 
 
 def live_modules(tree: Tree) -> list[str]:
-    """olcModuleLoad values of all module entries."""
-    return [strip_prefix(value)
-            for _, entry in children(tree, "cn=config", "cn")
-            if "olcmodulelist" in (c.lower() for c in _get(entry, "objectClass"))
-            for value in ordered(_get(entry, "olcModuleLoad"))]
+    """Values of olcModuleLoad, of all module entries."""
+    return [
+        strip_prefix(value)
+        for _, entry in children(tree, "cn=config", "cn")
+        if "olcmodulelist" in (c.lower() for c in _get(entry, "objectClass"))
+        for value in ordered(_get(entry, "olcModuleLoad"))
+    ]
 
 
 def module_name(load: str) -> str:
     """``argon2.so m=7168`` -> ``argon2``."""
-    return re.sub(r"\.(la|so)$", "", load.split()[0].rsplit("/", 1)[-1])
+    return re.sub(r"\.(la|so)$", "", load.split(maxsplit=1)[0].rsplit("/", 1)[-1])
 
 
 def plan_modules(tree: Tree, wanted: Sequence[str]) -> list[Op]:
@@ -270,24 +300,36 @@ def plan_modules(tree: Tree, wanted: Sequence[str]) -> list[Op]:
     for dn, entry in children(tree, "cn=config", "cn"):
         if "olcmodulelist" in (c.lower() for c in _get(entry, "objectClass")):
             return [Op("modify", dn, mods=(Mod("add", "olcModuleLoad", missing),))]
-    return [_add("cn=module,cn=config", ["olcModuleList"], ("cn", "module"), {"olcModuleLoad": list(missing)})]
+    return [
+        _add(
+            "cn=module,cn=config",
+            ["olcModuleList"],
+            ("cn", "module"),
+            {"olcModuleLoad": list(missing)},
+        )
+    ]
 
 
 def offline_modules(tree: Tree, wanted: Sequence[str]) -> list[str]:
-    """Loaded modules which slapd cannot change while it runs: no longer wanted, or with other arguments."""
+    """Loaded modules slapd cannot change while it runs: not wanted, or other arguments."""
     by_name = {module_name(load): " ".join(load.split()) for load in wanted}
-    return [load for load in live_modules(tree)
-            if by_name.get(module_name(load)) != " ".join(load.split())]
+    return [
+        load
+        for load in live_modules(tree)
+        if by_name.get(module_name(load)) != " ".join(load.split())
+    ]
 
 
 def live_schemas(tree: Tree) -> dict[str, tuple[str, Attributes]]:
     """Schema name -> DN and entry."""
-    return {strip_prefix(_get(entry, "cn")[0]).lower(): (dn, entry)
-            for dn, entry in children(tree, "cn=schema,cn=config", "cn")}
+    return {
+        strip_prefix(_get(entry, "cn")[0]).lower(): (dn, entry)
+        for dn, entry in children(tree, "cn=schema,cn=config", "cn")
+    }
 
 
 def offline_schemas(tree: Tree, wanted: Sequence[Schema]) -> list[str]:
-    """Schemas which are loaded and no longer wanted; slapd has no way to unload one while it runs."""
+    """Schemas which are loaded and no longer wanted; slapd cannot unload one while it runs."""
     names = {schema.name.lower() for schema in wanted}
     return [name for name in live_schemas(tree) if name not in names]
 
@@ -298,10 +340,16 @@ def check_schemas(wanted: Sequence[Schema]) -> None:
         seen: dict[str, str] = {}
         for schema in wanted:
             for value in schema.definitions.get(attribute, []):
-                for key in (definition_oid(value), *(name.lower() for name in definition_names(value))):
+                for key in (
+                    definition_oid(value),
+                    *(name.lower() for name in definition_names(value)),
+                ):
                     if key in seen:
-                        raise DesiredError(f"schema {schema.name}: {key} is already defined in schema {seen[key]}. "
-                                           "Remove one of the two definitions.")
+                        raise DesiredError(
+                            f"schema {schema.name}: {key} is already defined in schema "
+                            f"{seen[key]}. "
+                            "Remove one of the two definitions."
+                        )
                     seen[key] = schema.name
 
 
@@ -311,13 +359,21 @@ def plan_schemas(tree: Tree, wanted: Sequence[Schema]) -> list[Op]:
     live = live_schemas(tree)
     for schema in wanted:
         if schema.name.lower() not in live:
-            ops.append(_add(f"cn={schema.name},cn=schema,cn=config", ["olcSchemaConfig"], ("cn", schema.name),
-                            {a: schema.definitions.get(a, []) for a in SCHEMA_ATTRIBUTES}))
+            ops.append(
+                _add(
+                    f"cn={schema.name},cn=schema,cn=config",
+                    ["olcSchemaConfig"],
+                    ("cn", schema.name),
+                    {a: schema.definitions.get(a, []) for a in SCHEMA_ATTRIBUTES},
+                )
+            )
             continue
         dn, entry = live[schema.name.lower()]
         mods: list[Mod] = []
         for attribute in SCHEMA_ATTRIBUTES:
-            have = {definition_oid(v): (i, v) for i, v in enumerate(ordered(_get(entry, attribute)))}
+            have = {
+                definition_oid(v): (i, v) for i, v in enumerate(ordered(_get(entry, attribute)))
+            }
             new = []
             for value in schema.definitions.get(attribute, []):
                 oid = definition_oid(value)
@@ -325,8 +381,10 @@ def plan_schemas(tree: Tree, wanted: Sequence[Schema]) -> list[Op]:
                     new.append(value)
                 elif normal(attribute, have[oid][1]) != normal(attribute, value):
                     index = have[oid][0]
-                    mods += [Mod("delete", attribute, (f"{{{index}}}",)),
-                             Mod("add", attribute, (f"{{{index}}}{strip_prefix(value)}",))]
+                    mods += [
+                        Mod("delete", attribute, (f"{{{index}}}",)),
+                        Mod("add", attribute, (f"{{{index}}}{strip_prefix(value)}",)),
+                    ]
             if new:
                 mods.append(Mod("add", attribute, tuple(new)))
         if mods:
@@ -346,9 +404,15 @@ def plan_schema_removals(tree: Tree, wanted: Sequence[Schema]) -> list[Op]:
             keep = {definition_oid(value) for value in schema.definitions.get(attribute, [])}
             values = ordered(_get(entry, attribute))
             gone = [(i, v) for i, v in enumerate(values) if definition_oid(v) not in keep]
-            ops += [Op("modify", dn, mods=(Mod("delete", attribute, (f"{{{i}}}",)),),
-                       unused=definition_names(v)[:1] or (definition_oid(v),))
-                    for i, v in reversed(gone)]
+            ops += [
+                Op(
+                    "modify",
+                    dn,
+                    mods=(Mod("delete", attribute, (f"{{{i}}}",)),),
+                    unused=definition_names(v)[:1] or (definition_oid(v),),
+                )
+                for i, v in reversed(gone)
+            ]
     return ops
 
 
@@ -363,7 +427,9 @@ def find_database(tree: Tree, wanted: Database) -> tuple[str, Attributes] | None
     return None
 
 
-def plan_entries(tree: Tree, global_: Attributes, frontend: Attributes, config: Attributes) -> list[Op]:
+def plan_entries(
+    tree: Tree, global_: Attributes, frontend: Attributes, config: Attributes
+) -> list[Op]:
     """cn=config itself, the frontend, and the configuration database."""
     ops: list[Op] = []
     for dn, entry in tree.items():
@@ -391,16 +457,25 @@ def plan_databases(tree: Tree, wanted: Sequence[Database]) -> list[Op]:
         live = find_database(tree, database)
         if live is None:
             classes = ["olcDatabaseConfig", DATABASE_CLASSES[database.type]]
-            ops.append(_add(f"olcDatabase={database.type},cn=config", classes,
-                            ("olcDatabase", database.type), attributes))
+            ops.append(
+                _add(
+                    f"olcDatabase={database.type},cn=config",
+                    classes,
+                    ("olcDatabase", database.type),
+                    attributes,
+                )
+            )
             continue
         dn, entry = live
         have, want = _get(entry, "olcDbDirectory"), attributes.get("olcDbDirectory", [])
         if have and have != want:
             raise DesiredError(
-                f"database {database.label}: its files lie in {have[0]}, wanted is {', '.join(want) or 'none'}. slapd "
-                "cannot move a database: stop slapd, move the directory, change olcDbDirectory with "
-                "`slapmodify -n 0`, start slapd; or set the variable back.")
+                f"database {database.label}: its files lie in {have[0]}, wanted is "
+                f"{', '.join(want) or 'none'}. slapd "
+                "cannot move a database: stop slapd, move the directory, change olcDbDirectory "
+                "with "
+                "`slapmodify -n 0`, start slapd; or set the variable back."
+            )
         ops += diff_entry(dn, entry, attributes)
     return ops
 
@@ -412,7 +487,9 @@ def plan_database_removals(tree: Tree, wanted: Sequence[Database]) -> list[Op]:
     ops: list[Op] = []
     for dn, _ in reversed(children(tree, "cn=config", "olcDatabase")):
         if normal_dn(dn) not in keep:
-            ops += [Op("delete", overlay) for overlay, _ in reversed(children(tree, dn, "olcOverlay"))]
+            ops += [
+                Op("delete", overlay) for overlay, _ in reversed(children(tree, dn, "olcOverlay"))
+            ]
             ops.append(Op("delete", dn))
     return ops
 
@@ -420,19 +497,23 @@ def plan_database_removals(tree: Tree, wanted: Sequence[Database]) -> list[Op]:
 def plan_overlays(tree: Tree, wanted: Sequence[Database]) -> list[Op]:
     """Overlays of all wanted databases.
 
-    The order of overlays is part of the wanted state. Removing one leaves the others in place; when
-    one has to come before others, those after it are removed and added again (their state is in the
-    data, so nothing is lost).
+    Their order is part of the wanted state. Removing one leaves the others in place; when one has
+    to come before others, those after it are removed and added again (their state is in the data,
+    so nothing is lost).
     """
     ops: list[Op] = []
     for database in wanted:
         names = [name for name, _ in database.overlays]
         if len(set(names)) != len(names):
-            raise DesiredError(f"database {database.label}: an overlay is listed twice: {', '.join(names)}.")
+            raise DesiredError(
+                f"database {database.label}: an overlay is listed twice: {', '.join(names)}."
+            )
         live = find_database(tree, database)
         parent = live[0] if live else f"olcDatabase={database.type},cn=config"
-        present = [(strip_prefix(_get(entry, "olcOverlay")[0]).lower(), dn, entry)
-                   for dn, entry in children(tree, parent, "olcOverlay")]
+        present = [
+            (strip_prefix(_get(entry, "olcOverlay")[0]).lower(), dn, entry)
+            for dn, entry in children(tree, parent, "olcOverlay")
+        ]
         kept = [item for item in present if item[0] in names]
         # the longest beginning of the wanted order that is live in that order
         good = 0
@@ -450,10 +531,18 @@ def plan_overlays(tree: Tree, wanted: Sequence[Database]) -> list[Op]:
                 ops += diff_entry(renumbered, stay[index][2], attributes)
             else:
                 if name not in OVERLAY_CLASSES:
-                    raise DesiredError(f"database {database.label}: overlay {name} is not known; known are "
-                                       f"{', '.join(sorted(OVERLAY_CLASSES))}.")
-                ops.append(_add(f"olcOverlay={name},{parent}", ["olcOverlayConfig", OVERLAY_CLASSES[name]],
-                                ("olcOverlay", name), attributes))
+                    raise DesiredError(
+                        f"database {database.label}: overlay {name} is not known; known are "
+                        f"{', '.join(sorted(OVERLAY_CLASSES))}."
+                    )
+                ops.append(
+                    _add(
+                        f"olcOverlay={name},{parent}",
+                        ["olcOverlayConfig", OVERLAY_CLASSES[name]],
+                        ("olcOverlay", name),
+                        attributes,
+                    )
+                )
     return ops
 
 
@@ -462,9 +551,10 @@ def _number(dn: str) -> int:
     return int(match.group(1)) if match else 1 << 30
 
 
-def rewrite_offline(records: Sequence[tuple[str, Attributes]], modules: Sequence[str],
-                    schemas: Sequence[str]) -> list[tuple[str, Attributes]]:
-    """An export of cn=config with exactly these modules and without schemas not named; numbers closed up."""
+def rewrite_offline(
+    records: Sequence[tuple[str, Attributes]], modules: Sequence[str], schemas: Sequence[str]
+) -> list[tuple[str, Attributes]]:
+    """An export of cn=config with these modules and schemas only; numbers are closed up."""
     keep = {name.lower() for name in schemas}
     out: list[tuple[str, Attributes]] = []
     number = 0

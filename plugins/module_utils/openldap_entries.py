@@ -42,8 +42,12 @@ def _same(name: str, one: bytes, other: bytes) -> bool:
 def lines(attributes: Mapping[str, Sequence[bytes]], kind: str = "add") -> list[str]:
     """Values in a form near LDIF, secrets hidden."""
     sign = {"add": "+", "delete": "-", "replace": "="}[kind]
-    return [f"{sign}{name}: " + ("(hidden)" if name.lower() in SECRET else value.decode(errors="replace"))
-            for name, values in attributes.items() for value in (values or [b"(all values)"])]
+    return [
+        f"{sign}{name}: "
+        + ("(hidden)" if name.lower() in SECRET else value.decode(errors="replace"))
+        for name, values in attributes.items()
+        for value in (values or [b"(all values)"])
+    ]
 
 
 @dataclass
@@ -58,15 +62,24 @@ class Wanted:
 
     @classmethod
     def read(cls, item: Mapping[str, Any]) -> Wanted:
+        """From the variables. Raises EntryError."""
         unknown = set(item) - {"dn", "attributes", "present", "initial", "password", "state"}
         if unknown:
-            raise EntryError(f"unknown key {', '.join(sorted(unknown))}; known are dn, attributes, present, initial, "
-                             "password, state.")
-        parts = [{name: encode(value) for name, value in (item.get(key) or {}).items()}
-                 for key in ("attributes", "present", "initial")]
-        return cls(*parts, password=item.get("password") or None, absent=item.get("state") == "absent")
+            raise EntryError(
+                f"unknown key {', '.join(sorted(unknown))}; known are dn, attributes, present, "
+                "initial, "
+                "password, state."
+            )
+        parts = [
+            {name: encode(value) for name, value in (item.get(key) or {}).items()}
+            for key in ("attributes", "present", "initial")
+        ]
+        return cls(
+            *parts, password=item.get("password") or None, absent=item.get("state") == "absent"
+        )
 
     def names(self) -> list[str]:
+        """Attributes to be read from the live entry."""
         return [*self.exact, *self.present]
 
     def new_entry(self) -> Values:

@@ -11,15 +11,18 @@ description:
     (SASL EXTERNAL, as root) to the running server. What is not wanted is removed.
   - Order numbers, spaces, case of names and equivalent spellings of schema definitions do not count
     as differences.
-  - slapd cannot unload a module, change the arguments of one or unload a schema while it runs. These
-    are done with slapd stopped for a moment (slapcat, slapadd into a new directory, exchange), when
-    O(allow_restart) says so; else the module fails and names them.
+  - slapd cannot unload a module, change the arguments of one or unload a schema while it runs.
+    These are done with slapd stopped for a moment (slapcat, slapadd into a new directory,
+    exchange), when O(allow_restart) says so; else the module fails and names them.
   - Attribute types and classes are removed only when no entry uses them and nothing in the
     configuration names them.
   - Supports check mode and C(--diff).
 options:
   uri: {description: Where slapd answers to root., type: str, default: "ldapi:///"}
-  config_directory: {description: Where slapd keeps cn=config., type: path, default: /etc/ldap/slapd.d}
+  config_directory:
+    description: Where slapd keeps cn=config.
+    type: path
+    default: /etc/ldap/slapd.d
   service: {description: The systemd service., type: str, default: slapd}
   user: {description: Owner of the configuration directory., type: str, default: openldap}
   allow_restart:
@@ -33,8 +36,8 @@ options:
     required: true
   schemas:
     description: >-
-      Schemas in the order in which they build on each other. Each has C(name) and either C(file), an
-      LDIF file of the host, or C(ldif), its text.
+      Schemas in the order in which they build on each other. Each has C(name) and either C(file),
+      an LDIF file of the host, or C(ldif), its text.
     type: list
     elements: dict
     required: true
@@ -66,20 +69,24 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-operations: {description: What was done or would be done., type: list, elements: str, returned: always}
+operations:
+  description: What was done or would be done.
+  type: list
+  elements: str
+  returned: always
 restarted: {description: Whether slapd was stopped and started., type: bool, returned: always}
 """
 
-import io  # noqa: E402
-import os  # noqa: E402
-import pwd  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-from typing import Any  # noqa: E402
+import io
+import pwd
+import re
+import shutil
+from pathlib import Path
+from typing import Any
 
-from ansible.module_utils import openldap_acl as acl  # noqa: E402
-from ansible.module_utils import openldap_config as oc  # noqa: E402
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils import openldap_acl as acl
+from ansible.module_utils import openldap_config as oc
+from ansible.module_utils.basic import AnsibleModule
 
 try:
     import ldap
@@ -91,8 +98,9 @@ except ImportError:  # before the first installation, in check mode
     HAS_LDAP = False
 
 
-class Refused(Exception):
-    """slapd refused an operation, or it would break something; the text is for the administrator."""
+class RefusedError(Exception):
+    """slapd refused an operation, or it would break something; the text is for the "
+    "administrator."""
 
 
 def values(value: Any) -> list[str]:
@@ -113,8 +121,10 @@ def attributes(mapping: dict[str, Any] | None) -> oc.Attributes:
 def parse_ldif(text: str) -> list[tuple[str, oc.Attributes]]:
     records = ldif.LDIFRecordList(io.StringIO(text))
     records.parse()
-    return [(dn, {name: [v.decode() for v in vals] for name, vals in entry.items()})
-            for dn, entry in records.all_records]
+    return [
+        (dn, {name: [v.decode() for v in vals] for name, vals in entry.items()})
+        for dn, entry in records.all_records
+    ]
 
 
 def read_schemas(items: list[dict[str, Any]]) -> list[oc.Schema]:
@@ -122,12 +132,16 @@ def read_schemas(items: list[dict[str, Any]]) -> list[oc.Schema]:
     for item in items:
         text = item.get("ldif")
         if not text:
-            with open(item["file"], encoding="utf-8") as handle:
-                text = handle.read()
+            text = Path(item["file"]).read_text(encoding="utf-8")
         definitions: oc.Attributes = {}
         for _, entry in parse_ldif(text):
             for attribute in oc.SCHEMA_ATTRIBUTES:
-                found = [v for name, vals in entry.items() if name.lower() == attribute.lower() for v in vals]
+                found = [
+                    v
+                    for name, vals in entry.items()
+                    if name.lower() == attribute.lower()
+                    for v in vals
+                ]
                 definitions.setdefault(attribute, []).extend(oc.strip_prefix(v) for v in found)
         schemas.append(oc.Schema(item["name"], definitions))
     return schemas
@@ -139,7 +153,9 @@ def read_databases(items: list[dict[str, Any]]) -> list[oc.Database]:
         wanted = attributes(item.get("attributes"))
         if item.get("acl"):
             wanted["olcAccess"] = acl.render(item["acl"], item["suffix"])
-        overlays = [(o["name"], attributes(o.get("attributes"))) for o in item.get("overlays") or []]
+        overlays = [
+            (o["name"], attributes(o.get("attributes"))) for o in item.get("overlays") or []
+        ]
         databases.append(oc.Database(item["type"], wanted, item.get("suffix"), overlays))
     return databases
 
@@ -161,16 +177,19 @@ class Server:
     def recover(self) -> None:
         """Let go of what a refused operation left behind.
 
-        slapd applies the values of a modify operation one by one and, when it refuses a later one, keeps some of the
-        earlier in memory though not in its files (olcSecurity without olcLocalSSF locks root out). A start reads the
-        files.
+        slapd applies the values of a modify operation one by one and, when it refuses a later one,
+        keeps some of the earlier in memory though not in its files (olcSecurity without olcLocalSSF
+        locks root out). A start reads the files.
         """
         try:
             self.tree()
         except ldap.CONFIDENTIALITY_REQUIRED:
             if self.module.check_mode or not self.module.params["allow_restart"]:
-                raise Refused("slapd refuses root on ldapi: a refused change is still in its memory. Restart it "
-                              f"(systemctl restart {self.module.params['service']}) and run again.") from None
+                raise RefusedError(
+                    "slapd refuses root on ldapi: a refused change is still in its memory. "
+                    "Restart it "
+                    f"(systemctl restart {self.module.params['service']}) and run again."
+                ) from None
             self.note("restart: a refused change was still in memory", [])
             self.run("systemctl", "restart", self.module.params["service"])
             self.restarted = True
@@ -178,7 +197,10 @@ class Server:
 
     def tree(self) -> oc.Tree:
         found = self.connection.search_s("cn=config", ldap.SCOPE_SUBTREE, "(objectClass=*)", ["*"])
-        return {dn: {name: [v.decode() for v in vals] for name, vals in entry.items()} for dn, entry in found}
+        return {
+            dn: {name: [v.decode() for v in vals] for name, vals in entry.items()}
+            for dn, entry in found
+        }
 
     def note(self, text: str, lines: list[str]) -> None:
         self.operations.append(text)
@@ -189,21 +211,37 @@ class Server:
             if op.unused:
                 self.require_unused(op.unused)
             names = sorted({mod.attribute for mod in op.mods})
-            self.note(f"{op.kind} {op.dn}" + (f" ({', '.join(names)})" if names else ""), op.lines())
+            self.note(
+                f"{op.kind} {op.dn}" + (f" ({', '.join(names)})" if names else ""), op.lines()
+            )
             if self.module.check_mode:
                 continue
             try:
                 if op.kind == "add":
-                    self.connection.add_s(op.dn, [(n, [v.encode() for v in vals]) for n, vals in op.attributes])
+                    self.connection.add_s(
+                        op.dn, [(n, [v.encode() for v in vals]) for n, vals in op.attributes]
+                    )
                 elif op.kind == "delete":
                     self.connection.delete_s(op.dn)
                 else:
-                    kinds = {"add": ldap.MOD_ADD, "delete": ldap.MOD_DELETE, "replace": ldap.MOD_REPLACE}
-                    self.connection.modify_s(op.dn, [
-                        (kinds[mod.kind], mod.attribute, [v.encode() for v in mod.values] or None)
-                        for mod in op.mods])
+                    kinds = {
+                        "add": ldap.MOD_ADD,
+                        "delete": ldap.MOD_DELETE,
+                        "replace": ldap.MOD_REPLACE,
+                    }
+                    self.connection.modify_s(
+                        op.dn,
+                        [
+                            (
+                                kinds[mod.kind],
+                                mod.attribute,
+                                [v.encode() for v in mod.values] or None,
+                            )
+                            for mod in op.mods
+                        ],
+                    )
             except ldap.LDAPError as error:
-                raise Refused(self.explain(op, error)) from error
+                raise RefusedError(self.explain(op, error)) from error
             if "olcLocalSSF" in names:
                 self.connect()  # this connection still has the strength of its beginning
 
@@ -213,43 +251,71 @@ class Server:
         lines = [line if len(line) <= 160 else line[:159] + "…" for line in op.lines()]
         if len(lines) > 30:
             lines = [*lines[:30], f"… {len(lines) - 30} lines more"]
-        return (f"slapd refused to {op.kind} {op.dn}: {what}. Correct the variable this comes from and run again: what "
-                "was done before stays, the rest follows. The operation was:\n" + "\n".join(lines))
+        return (
+            f"slapd refused to {op.kind} {op.dn}: {what}. Correct the variable this comes from "
+            "and run again: what "
+            "was done before stays, the rest follows. The operation was:\n" + "\n".join(lines)
+        )
 
     def require_files(self, entry: oc.Attributes) -> None:
-        """slapd only says "other error" when it cannot read a file of its certificate: say it first."""
+        """slapd only says "other error" when it cannot read a file of its certificate: say it "
+        "first."""
         user = pwd.getpwnam(self.module.params["user"])
-        for name in ("olcTLSCACertificateFile", "olcTLSCertificateFile", "olcTLSCertificateKeyFile"):
+        for name in (
+            "olcTLSCACertificateFile",
+            "olcTLSCertificateFile",
+            "olcTLSCertificateKeyFile",
+        ):
             for path in entry.get(name, []):
-                code, _, _ = self.module.run_command(["runuser", "-u", user.pw_name, "--", "test", "-r", path])
+                code, _, _ = self.module.run_command(
+                    ["runuser", "-u", user.pw_name, "--", "test", "-r", path]
+                )
                 if code and not self.module.check_mode:
-                    raise Refused(f"{name}: {path} is not there, or {user.pw_name} may not read it. The pki role makes it "
-                                  "from pki_certificates; its directory and key belong to the group ssl-cert.")
+                    raise RefusedError(
+                        f"{name}: {path} is not there, or {user.pw_name} may not read it. The "
+                        "pki role makes it "
+                        "from pki_certificates; its directory and key belong to the group ssl-cert."
+                    )
 
     def require_unused(self, names: tuple[str, ...]) -> None:
-        """Raises Refused when the data or the configuration uses an attribute type or class."""
+        """Raises RefusedError when the data or the configuration uses an attribute type or "
+        "class."""
         for name in names:
-            base = self.connection.search_s("", ldap.SCOPE_BASE, "(objectClass=*)", ["namingContexts"])
+            base = self.connection.search_s(
+                "", ldap.SCOPE_BASE, "(objectClass=*)", ["namingContexts"]
+            )
             for suffix in base[0][1].get("namingContexts", []):
                 try:
                     hits = self.connection.search_ext_s(
-                        suffix.decode(), ldap.SCOPE_SUBTREE, f"(|({name}=*)(objectClass={name}))", ["1.1"],
-                        sizelimit=1)
+                        suffix.decode(),
+                        ldap.SCOPE_SUBTREE,
+                        f"(|({name}=*)(objectClass={name}))",
+                        ["1.1"],
+                        sizelimit=1,
+                    )
                 except ldap.SIZELIMIT_EXCEEDED:
                     hits = [("several entries", {})]
                 except ldap.NO_SUCH_OBJECT:
                     hits = []
                 if hits:
-                    raise Refused(f"{name} cannot leave the schema: the data uses it ({hits[0][0]}). Remove it from "
-                                  "the entries first (ldapmodify), or keep it in the schema file.")
+                    raise RefusedError(
+                        f"{name} cannot leave the schema: the data uses it ({hits[0][0]}). "
+                        "Remove it from "
+                        "the entries first (ldapmodify), or keep it in the schema file."
+                    )
             word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
             for dn, entry in ({} if self.module.check_mode else self.tree()).items():
                 for attribute, vals in entry.items():
                     for value in vals:
-                        own = attribute in oc.SCHEMA_ATTRIBUTES and name in oc.definition_names(value)
+                        own = attribute in oc.SCHEMA_ATTRIBUTES and name in oc.definition_names(
+                            value
+                        )
                         if word.search(value) and not own and "DESC" not in value:
-                            raise Refused(f"{name} cannot leave the schema: {attribute} of {dn} names it ({value[:120]}"
-                                          "). Remove it there first, or keep it in the schema file.")
+                            raise RefusedError(
+                                f"{name} cannot leave the schema: {attribute} of {dn} names it "
+                                f"({value[:120]}"
+                                "). Remove it there first, or keep it in the schema file."
+                            )
 
     # What slapd only does when it does not run
 
@@ -261,13 +327,18 @@ class Server:
             return
         parts = []
         if wrong_modules:
-            parts.append(f"modules to unload or to load with other arguments: {', '.join(wrong_modules)}")
+            parts.append(
+                f"modules to unload or to load with other arguments: {', '.join(wrong_modules)}"
+            )
         if wrong_schemas:
             parts.append(f"schemas to unload: {', '.join(wrong_schemas)}")
         what = "; ".join(parts)
         if not self.module.params["allow_restart"]:
-            raise Refused(f"slapd cannot do this while it runs: {what}. Allow a restart (openldap_allow_restart: true) "
-                          "for one run, or put them back in the variables.")
+            raise RefusedError(
+                f"slapd cannot do this while it runs: {what}. Allow a restart "
+                "(openldap_allow_restart: true) "
+                "for one run, or put them back in the variables."
+            )
         live = oc.live_schemas(tree)
         for name in wrong_schemas:
             for attribute in ("olcObjectClasses", "olcAttributeTypes"):
@@ -278,7 +349,7 @@ class Server:
             self.rewrite(modules, [schema.name for schema in schemas])
 
     def require_unused_offline(self, schema: str, names: tuple[str, ...], tree: oc.Tree) -> None:
-        dn, entry = oc.live_schemas(tree)[schema]
+        dn, _ = oc.live_schemas(tree)[schema]
         saved = self.tree
         without = {k: v for k, v in tree.items() if k != dn}
         try:
@@ -290,15 +361,14 @@ class Server:
     def run(self, *command: str) -> str:
         code, out, err = self.module.run_command(list(command))
         if code:
-            raise Refused(f"`{' '.join(command)}` failed: {err.strip() or out.strip()}")
+            raise RefusedError(f"`{' '.join(command)}` failed: {err.strip() or out.strip()}")
         return str(out)
 
     def rewrite(self, modules: list[str], schemas: list[str]) -> None:
-        """Stop, export, change, import into a new directory, exchange, start. The old one stays beside it."""
+        """Stop, export, change, import into a new directory, exchange, start."""
         directory = self.module.params["config_directory"]
         service, user = self.module.params["service"], self.module.params["user"]
         new, old = f"{directory}.new", f"{directory}.old"
-        # From the live tree in memory it could be done without a stop; only the file has every number right.
         self.run("systemctl", "stop", service)
         self.restarted = True
         try:
@@ -306,17 +376,24 @@ class Server:
             text = io.StringIO()
             writer = ldif.LDIFWriter(text)
             for dn, entry in oc.rewrite_offline(records, modules, schemas):
-                writer.unparse(dn, {name: [v.encode() for v in vals] for name, vals in entry.items()})
+                writer.unparse(
+                    dn, {name: [v.encode() for v in vals] for name, vals in entry.items()}
+                )
             shutil.rmtree(new, ignore_errors=True)
-            os.mkdir(new, 0o750)
-            code, out, err = self.module.run_command(["slapadd", "-n0", "-F", new], data=text.getvalue())
+            Path(new).mkdir(0o750)
+            code, out, err = self.module.run_command(
+                ["slapadd", "-n0", "-F", new], data=text.getvalue()
+            )
             if code:
-                raise Refused(f"slapd does not accept its configuration without these parts, nothing was changed: "
-                              f"{err.strip() or out.strip()}")
+                raise RefusedError(
+                    f"slapd does not accept its configuration without these parts, nothing was "
+                    "changed: "
+                    f"{err.strip() or out.strip()}"
+                )
             self.run("chown", "-R", f"{user}:", new)
             shutil.rmtree(old, ignore_errors=True)
-            os.rename(directory, old)
-            os.rename(new, directory)
+            Path(directory).rename(old)
+            Path(new).rename(directory)
             shutil.rmtree(old, ignore_errors=True)
         finally:
             self.run("systemctl", "start", service)
@@ -342,7 +419,9 @@ def main() -> None:
     )
     if not HAS_LDAP:
         if module.check_mode:
-            module.exit_json(changed=True, operations=["everything: slapd is not installed yet"], restarted=False)
+            module.exit_json(
+                changed=True, operations=["everything: slapd is not installed yet"], restarted=False
+            )
         module.fail_json(msg="python3-ldap is missing on this host; the openldap role installs it.")
     params = module.params
     server = Server(module)
@@ -350,14 +429,20 @@ def main() -> None:
         server.connect()
     except ldap.LDAPError as error:
         if module.check_mode:
-            module.exit_json(changed=True, operations=["everything: slapd is not running yet"], restarted=False)
-        module.fail_json(msg=f"slapd does not answer root at {params['uri']}: {error}. "
-                             f"See `journalctl -u {params['service']}`.")
+            module.exit_json(
+                changed=True, operations=["everything: slapd is not running yet"], restarted=False
+            )
+        module.fail_json(
+            msg=f"slapd does not answer root at {params['uri']}: {error}. "
+            f"See `journalctl -u {params['service']}`."
+        )
     try:
         schemas = read_schemas(params["schemas"])
         oc.check_schemas(schemas)
         databases = read_databases(params["databases"])
-        entries = [attributes(params[k]) for k in ("global_attributes", "frontend", "config_database")]
+        entries = [
+            attributes(params[k]) for k in ("global_attributes", "frontend", "config_database")
+        ]
         modules = [" ".join(load.split()) for load in params["modules"]]
         server.recover()
         server.require_files(entries[0])
@@ -370,11 +455,18 @@ def main() -> None:
         server.execute(oc.plan_database_removals(server.tree(), databases))
         server.execute(oc.plan_schema_removals(server.tree(), schemas))
         server.offline(modules, schemas)
-    except (Refused, oc.DesiredError, acl.TableError, OSError) as error:
-        module.fail_json(msg=str(error), operations=server.operations, restarted=server.restarted,
-                         changed=bool(server.operations))
-    result: dict[str, Any] = {"changed": bool(server.operations), "operations": server.operations,
-                              "restarted": server.restarted}
+    except (RefusedError, oc.DesiredError, acl.TableError, OSError) as error:
+        module.fail_json(
+            msg=str(error),
+            operations=server.operations,
+            restarted=server.restarted,
+            changed=bool(server.operations),
+        )
+    result: dict[str, Any] = {
+        "changed": bool(server.operations),
+        "operations": server.operations,
+        "restarted": server.restarted,
+    }
     if module._diff:
         result["diff"] = {"prepared": "\n".join(server.diff)}
     module.exit_json(**result)

@@ -16,7 +16,8 @@ options:
       - Entries in order, parents first, each with C(dn) and the following.
       - C(attributes), exactly these values (an empty list, no such attribute).
       - C(present), at least these values.
-      - C(initial), given when the entry is made and never looked at again (they belong to somebody else then).
+      - C(initial), given when the entry is made and never looked at again (they belong to somebody
+        else then).
       - C(password), tried by signing in and written only when that fails; slapd hashes it.
       - C(state), C(present) or C(absent).
     type: list
@@ -43,13 +44,17 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-operations: {description: What was done or would be done., type: list, elements: str, returned: always}
+operations:
+  description: What was done or would be done.
+  type: list
+  elements: str
+  returned: always
 """
 
-from typing import Any  # noqa: E402
+from typing import Any
 
-from ansible.module_utils import openldap_entries as oe  # noqa: E402
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils import openldap_entries as oe
+from ansible.module_utils.basic import AnsibleModule
 
 try:
     import ldap
@@ -61,7 +66,7 @@ except ImportError:  # before the first installation, in check mode
     HAS_LDAP = False
 
 
-def main() -> None:
+def main() -> None:  # noqa: PLR0912, PLR0915
     module = AnsibleModule(
         argument_spec={
             "uri": {"type": "str", "default": "ldapi:///"},
@@ -102,7 +107,9 @@ def main() -> None:
             dn = where = item["dn"]
             wanted = oe.Wanted.read(item)
             try:
-                live = connection.search_s(dn, ldap.SCOPE_BASE, "(objectClass=*)", ["*", *wanted.names()])[0][1]
+                live = connection.search_s(
+                    dn, ldap.SCOPE_BASE, "(objectClass=*)", ["*", *wanted.names()]
+                )[0][1]
             except ldap.NO_SUCH_OBJECT:
                 live = None
             if wanted.absent:
@@ -117,8 +124,11 @@ def main() -> None:
             mods = wanted.changes(live)
             if wanted.password and not signs_in(dn, wanted.password):
                 mods.append(("replace", "userPassword", [wanted.password.encode()]))
-            if mods and note("modify", dn, [line for kind, name, vals in mods
-                                            for line in oe.lines({name: vals or []}, kind)]):
+            if mods and note(
+                "modify",
+                dn,
+                [line for kind, name, vals in mods for line in oe.lines({name: vals or []}, kind)],
+            ):
                 connection.modify_s(dn, [(kinds[kind], name, vals) for kind, name, vals in mods])
         for parent in params["exclusive"]:
             where = parent
@@ -139,8 +149,15 @@ def main() -> None:
         info = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         what = " ".join(str(info[k]) for k in ("desc", "info") if info.get(k)) or str(error)
         if module.check_mode and isinstance(error, (ldap.UNDEFINED_TYPE, ldap.NO_SUCH_OBJECT)):
-            module.exit_json(changed=True, operations=[*operations, "the rest: the directory is not complete yet"])
-        module.fail_json(msg=f"slapd refused the entry {where}: {what}", operations=operations, changed=bool(operations))
+            module.exit_json(
+                changed=True,
+                operations=[*operations, "the rest: the directory is not complete yet"],
+            )
+        module.fail_json(
+            msg=f"slapd refused the entry {where}: {what}",
+            operations=operations,
+            changed=bool(operations),
+        )
     except oe.EntryError as error:
         module.fail_json(msg=f"{where}: {error}")
     result: dict[str, Any] = {"changed": bool(operations), "operations": operations}

@@ -166,8 +166,10 @@ def _install_packages(lock: Path, target: Path) -> None:
             f"compiled code belongs to Debian's packages (FROM_DEBIAN): {', '.join(compiled)}"
         )
     for path in target.rglob("locale/*"):
-        if path.is_dir() and path.name.split("_")[0] not in (*LANGUAGES, "__pycache__"):
+        if path.is_dir() and path.name not in LANGUAGES:
             shutil.rmtree(path)
+    for source in target.rglob("*.po"):
+        source.unlink()
 
 
 def _without_debian(lock: str) -> Iterator[str]:

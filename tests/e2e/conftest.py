@@ -64,6 +64,6 @@ def sign_in(lab: LabUnderTest) -> Callable[..., None]:
     def fill(page: Page, uid: str, password: str | None = None) -> None:
         page.locator("input[name=user]").fill(uid)
         page.locator("input[name=password]").fill(password or lab.secret(f"person-{uid}"))
-        page.locator("form#lform button[type=submit], form#lform input[type=submit]").first.click()
+        page.locator("form:has(input[name=password]) [type=submit]").click()
 
     return fill

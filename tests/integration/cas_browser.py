@@ -33,7 +33,7 @@ class Browser(requests.Session):
         self.server = f"https://cas.{lab.domain}"
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        kwargs.setdefault("allow_redirects", False)
+        kwargs["allow_redirects"] = False  # get() would follow them
         kwargs.setdefault("timeout", 20)
         return super().request(*args, **kwargs)
 
@@ -91,11 +91,13 @@ def failure(answer: str) -> str:
 def client(lab: LabUnderTest, version: int | str, service: str, **options: Any) -> Any:
     """python-cas, with TLS verified against the lab's authority."""
     made = CASClient(
-        version=version, service_url=service, server_url=f"https://cas.{lab.domain}/cas/", **options
+        version=version,
+        service_url=service,
+        server_url=f"https://cas.{lab.domain}/cas/",
+        verify_ssl_certificate=lab.ca_file,
+        **options,
     )
-    made.session = requests.Session()
     made.session.trust_env = False
-    made.session.verify = lab.ca_file
     return made
 
 
@@ -106,6 +108,27 @@ def sql(lab: LabUnderTest, statement: str) -> str:
     )
     assert result.rc == 0, result.stderr
     return str(result.stdout).strip()
+
+
+def ldapmodify(lab: LabUnderTest, uid: str, changes: str, *, may_fail: bool = False) -> None:
+    """Change a person's entry as the directory's administrator would."""
+    ldif = f"dn: uid={uid},ou=people,{lab.suffix}\nchangetype: modify\n{changes}\n"
+    command = "printf '%%s' %s | ldapmodify -Q -Y EXTERNAL -H ldapi:/// -e relax"
+    result = lab.run("ldap1", command, ldif)
+    assert may_fail or result.rc == 0, result.stderr
+
+
+def forget_failures(lab: LabUnderTest) -> None:
+    """Unlock everybody, at the sign-in and in the directory."""
+    sql(lab, "DELETE FROM failures")
+    people = "jmartin alefevre kbenali tnguyen"
+    entries = "".join(
+        f"dn: uid={uid},ou=people,{lab.suffix}\nchangetype: modify\ndelete: {attribute}\n\n"
+        for uid in people.split()
+        for attribute in ("pwdFailureTime", "pwdAccountLockedTime")
+    )
+    command = "printf '%%s' %s | ldapmodify -c -Q -Y EXTERNAL -H ldapi:/// -e relax"
+    lab.run("ldap1", command, entries)
 
 
 def stored(identifier: str) -> str:

@@ -53,12 +53,12 @@ def _value(message: bytes, kind: int, at: int, length: int) -> str:
     return message[at + 1 : at + 1 + message[at]].decode()
 
 
-def ask(lab: LabUnderTest, name: str, kind: str) -> tuple[int, list[str]]:
-    """Response code and answers of the lab's own server."""
+def ask(lab: LabUnderTest, name: str, kind: str, group: int = 1) -> tuple[int, list[str]]:
+    """Response code and answers of the lab's own server; class 3 asks it about itself."""
     number = secrets.randbelow(1 << 16)
     question = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     query = struct.pack("!6H", number, 0x0100, 1, 0, 0, 0) + question + b"\0"
-    query += struct.pack("!2H", TYPES[kind], 1)
+    query += struct.pack("!2H", TYPES[kind], group)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(5)
         sock.connect((lab.ip("dns1"), 53))
@@ -103,6 +103,26 @@ def test_mail_exchanger_and_spf(lab: LabUnderTest, domain: str, server: str) -> 
 def test_unknown_name_does_not_exist(lab: LabUnderTest, name: str) -> None:
     """Answered here: the real zones of the Internet are never asked about the lab's domains."""
     assert ask(lab, name, "A") == (NXDOMAIN, [])
+
+
+def _asked_upstream(lab: LabUnderTest) -> int:
+    """How many queries dnsmasq has sent to its upstream server."""
+    _code, (server,) = ask(lab, "servers.bind", "TXT", group=3)
+    return int(server.split()[1])
+
+
+def test_nobody_upstream_hears_of_the_lab(lab: LabUnderTest) -> None:
+    """Other hosts may ask for something else meanwhile, so one quiet try of five will do."""
+    for domain in ("univ-provence.fr", "up.univ-aix.fr", "up.univ-mrs.fr"):
+        sent = []
+        for _ in range(5):
+            before = _asked_upstream(lab)
+            ask(lab, f"{secrets.token_hex(8)}.{domain}", "A")
+            sent.append(_asked_upstream(lab) - before)
+        assert min(sent) == 0, domain
+    before = _asked_upstream(lab)
+    ask(lab, f"{secrets.token_hex(8)}.example.org", "A")
+    assert _asked_upstream(lab) > before
 
 
 def test_unknown_address_has_no_name(lab: LabUnderTest) -> None:

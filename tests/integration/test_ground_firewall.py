@@ -139,10 +139,10 @@ def test_echo_is_answered(lab: LabUnderTest) -> None:
         assert run.rc == 0, (host, run.stderr)
 
 
-@pytest.fixture
-def without_rules(lab: LabUnderTest) -> Iterator[None]:
-    """A host whose rules somebody removed by hand."""
-    assert lab.run("client1", "nft delete table inet ent").rc == 0
+@pytest.fixture(params=["delete table inet ent", "insert rule inet ent input accept"])
+def without_rules(lab: LabUnderTest, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A host whose rules somebody removed, or opened, by hand."""
+    assert lab.run("client1", f"nft {request.param}").rc == 0
     yield
     lab.run("client1", "systemctl reload-or-restart ent-firewall")
 

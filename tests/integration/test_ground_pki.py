@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import LabUnderTest, wait_for
+
+_PORTAL = "/etc/ssl/ent/ent.univ-provence.fr"
 
 # Services that speak TLS from the first byte and may be reached from the controller.
 SERVICES = [
@@ -102,30 +106,49 @@ def test_keys_never_left_their_hosts(lab: LabUnderTest) -> None:
     assert len(set(seen)) == len(seen)
 
 
-def _serial(lab: LabUnderTest) -> str:
-    return str(_session(lab, "ent.univ-provence.fr", 443)["serialNumber"])
+def _served(lab: LabUnderTest) -> tuple[str, float]:
+    """Serial number and days left of the certificate that the portal serves."""
+    cert = _session(lab, "ent.univ-provence.fr", 443)
+    left = (ssl.cert_time_to_seconds(cert["notAfter"]) - time.time()) / 86400
+    return str(cert["serialNumber"]), left
+
+
+def _near_its_end(lab: LabUnderTest, days: int) -> str:
+    """A certificate for the portal's present key, signed as the lab does, with few days left."""
+    request = lab.run(
+        "portal1",
+        "openssl req -new -key %s/key.pem -subj /CN=ent.univ-provence.fr -addext"
+        " subjectAltName=DNS:ent.univ-provence.fr,DNS:portal1.univ-provence.fr",
+        _PORTAL,
+    ).stdout
+    pki = Path(lab.ca_file).parent
+    sign = ["openssl", "x509", "-req", "-days", str(days), "-copy_extensions", "copy"]
+    sign += ["-CA", str(pki / "ca.pem"), "-CAkey", str(pki / "ca-key.pem")]
+    run = subprocess.run(sign, input=request, capture_output=True, text=True, check=True)
+    return run.stdout
 
 
 @pytest.mark.service("portal1", "nginx")
 def test_certificate_near_its_end_is_renewed_and_served(lab: LabUnderTest) -> None:
-    """A limit above the present life stands for a certificate near its end.
-
-    The same converge that renews it makes nginx serve it, and the next one
-    leaves it alone.
-    """
-    before = _serial(lab)
-    old_key = lab.run("portal1", "sha256sum /etc/ssl/ent/ent.univ-provence.fr/key.pem").stdout
-    limits = ["--extra-vars", "pki_renew_days=385", "--extra-vars", "pki_valid_days=390"]
-    limit = ["playbooks/ground.yml", "--limit", "portal1"]
-    run = lab.ansible(*limit, *limits)
+    """The converge that renews it makes nginx serve it; the next one leaves it alone."""
+    lab.run(
+        "portal1",
+        "cd %s && printf '%%s' %s > cert.pem && cp cert.pem fullchain.pem && nginx -s reload",
+        _PORTAL,
+        _near_its_end(lab, 29),
+    )
+    wait_for(lambda: _served(lab)[1] < 30, what="nginx serves the short-lived certificate")
+    old, _left = _served(lab)
+    old_key = lab.run("portal1", "sha256sum %s/key.pem", _PORTAL).stdout
+    run = lab.ansible("playbooks/ground.yml", "--limit", "portal1")
     assert run.returncode == 0, run.stdout + run.stderr
-    wait_for(lambda: _serial(lab) != before, what="nginx serves the new certificate", timeout=5)
-    renewed = _serial(lab)
-    new_key = lab.run("portal1", "sha256sum /etc/ssl/ent/ent.univ-provence.fr/key.pem").stdout
-    assert new_key != old_key
-    again = lab.ansible(*limit, *limits)
+    wait_for(lambda: _served(lab)[0] != old, what="nginx serves the new certificate")
+    renewed, left = _served(lab)
+    assert 363 < left < 366
+    assert lab.run("portal1", "sha256sum %s/key.pem", _PORTAL).stdout != old_key
+    again = lab.ansible("playbooks/ground.yml", "--limit", "portal1")
     assert "changed=0" in again.stdout, again.stdout
-    assert _serial(lab) == renewed
+    assert _served(lab)[0] == renewed
 
 
 @pytest.mark.service("portal1", "ent-certificates")

@@ -203,7 +203,9 @@ def test_old_dumps_are_removed_and_others_are_not(lab: LabUnderTest, dumps: str)
         assert "portal-recent.dump" in left
         assert "kept-by-hand" in left
     finally:
-        lab.run("db1", "rm -f %s/portal-recent.dump %s/kept-by-hand", folder, folder)
+        lab.run(
+            "db1", "rm -f %s/portal-old.dump %s/portal-recent.dump %s/kept-by-hand", *[folder] * 3
+        )
 
 
 def test_dump_is_scheduled(lab: LabUnderTest) -> None:

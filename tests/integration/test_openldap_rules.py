@@ -10,17 +10,30 @@ from typing import Any
 
 import ldap
 import pytest
-from lab import LabUnderTest, wait_for
-from ldap.controls import SimplePagedResultsControl
 from ldap.controls.ppolicy import PasswordPolicyControl
 from ldap.syncrepl import SyncDoneControl, SyncRequestControl
-from openldap_client import HOST, Connection, Directory, person
+
+from lab import LabUnderTest, wait_for
+from openldap_client import HOST, Connection, Directory, ldif_add, person
 
 pytestmark = pytest.mark.service("ldap1", "slapd")
 
 PASSWORD = "depart-2026"
-ACCEPTED = ["abc123", "ABC123", "a1____", "éé1a"]  # the last has 4 characters in 6 bytes: slapd counts bytes
-REFUSED = ["abc12", "abcdef", "123456", "!!!!!1", "ab1é", "éàùç12"]  # 5 bytes; accented letters are no letters
+ACCOUNT_LOCKED = 1  # draft-behera-ldap-password-policy
+ACCEPTED = [
+    "abc123",
+    "ABC123",
+    "a1____",
+    "éé1a",
+]  # the last has 4 characters in 6 bytes: slapd counts bytes
+REFUSED = [
+    "abc12",
+    "abcdef",
+    "123456",
+    "!!!!!1",
+    "ab1é",
+    "éàùç12",
+]  # 5 bytes; accented letters are no letters
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +81,11 @@ def test_starttls_is_accepted(directory: Directory, lab: LabUnderTest) -> None:
 
 @pytest.mark.parametrize(
     ("version", "accepted"),
-    [(ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True)],
+    [
+        (ssl.TLSVersion.TLSv1_1, False),
+        (ssl.TLSVersion.TLSv1_2, True),
+        (ssl.TLSVersion.TLSv1_3, True),
+    ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tls_versions(lab: LabUnderTest, version: ssl.TLSVersion, accepted: bool) -> None:
@@ -90,25 +107,42 @@ def test_tls_versions(lab: LabUnderTest, version: ssl.TLSVersion, accepted: bool
 
 @pytest.mark.guide("G6e")
 @pytest.mark.parametrize("password", [*ACCEPTED, *REFUSED])
-@pytest.mark.parametrize("writer", ["self by ldappasswd", "self by modify", "help desk by ldappasswd",
-                                    "help desk by modify", "activation"])
-def test_password_rule(directory: Directory, make: Callable[..., str], writer: str, password: str) -> None:
+@pytest.mark.parametrize(
+    "writer",
+    [
+        "self by ldappasswd",
+        "self by modify",
+        "help desk by ldappasswd",
+        "help desk by modify",
+        "activation",
+    ],
+)
+def test_password_rule(
+    directory: Directory, make: Callable[..., str], writer: str, password: str
+) -> None:
     if writer == "activation":
         dn = make("regle", "I:SupannPrecree", userPassword=[])
         connection = directory.as_service("annuaire-activation")
     else:
         dn = make("regle")
-        connection = (directory.bind(dn, PASSWORD) if writer.startswith("self")
-                      else directory.as_service("annuaire-helpdesk"))
+        connection = (
+            directory.bind(dn, PASSWORD)
+            if writer.startswith("self")
+            else directory.as_service("annuaire-helpdesk")
+        )
 
     def write() -> None:
         if writer.endswith("ldappasswd"):
             connection.passwd_s(dn, None, password)
         elif writer == "activation":
-            connection.modify_s(dn, [
-                (ldap.MOD_ADD, "userPassword", [password.encode()]),
-                (ldap.MOD_DELETE, "supannRessourceEtat", [b"{COMPTE}I:SupannPrecree"]),
-                (ldap.MOD_ADD, "supannRessourceEtat", [b"{COMPTE}A:SupannActif"])])
+            connection.modify_s(
+                dn,
+                [
+                    (ldap.MOD_ADD, "userPassword", [password.encode()]),
+                    (ldap.MOD_DELETE, "supannRessourceEtat", [b"{COMPTE}I:SupannPrecree"]),
+                    (ldap.MOD_ADD, "supannRessourceEtat", [b"{COMPTE}A:SupannActif"]),
+                ],
+            )
         else:
             replace(connection, dn, "userPassword", password)
 
@@ -127,11 +161,18 @@ def test_password_rule(directory: Directory, make: Callable[..., str], writer: s
 def test_a_hash_made_elsewhere_is_refused(directory: Directory, make: Callable[..., str]) -> None:
     dn = make("hache")
     with pytest.raises(ldap.CONSTRAINT_VIOLATION):
-        replace(directory.as_service("annuaire-helpdesk"), dn, "userPassword", "{SSHA}bm90IGEgcmVhbCBoYXNo")
+        replace(
+            directory.as_service("annuaire-helpdesk"),
+            dn,
+            "userPassword",
+            "{SSHA}bm90IGEgcmVhbCBoYXNo",
+        )
 
 
 def policy(directory: Directory, name: str) -> str:
-    found = directory.root_search(f"cn=people,ou=policies,{directory.suffix}", "(objectClass=*)", name, scope="base")
+    found = directory.root_search(
+        f"cn=people,ou=policies,{directory.suffix}", "(objectClass=*)", name, scope="base"
+    )
     return found.split(f"{name}: ")[1].split("\n")[0]
 
 
@@ -158,10 +199,12 @@ def bind_error(directory: Directory, dn: str, password: str) -> int | None:
     return None
 
 
-def test_lockout_and_its_lifting_by_a_new_password(directory: Directory, make: Callable[..., str]) -> None:
+def test_lockout_and_its_lifting_by_a_new_password(
+    directory: Directory, make: Callable[..., str]
+) -> None:
     dn = make("verrou")
     lock(directory, dn)
-    assert bind_error(directory, dn, PASSWORD) == 0  # accountLocked
+    assert bind_error(directory, dn, PASSWORD) == ACCOUNT_LOCKED
     directory.as_service("annuaire-helpdesk").passwd_s(dn, None, "nouveau2026")
     directory.bind(dn, "nouveau2026")
 
@@ -174,8 +217,10 @@ def test_lockout_ends_by_itself(directory: Directory, make: Callable[..., str]) 
     directory.as_root(change.format(entry, 2))
     try:
         lock(directory, dn)
-        assert bind_error(directory, dn, PASSWORD) == 0
-        wait_for(lambda: bind_error(directory, dn, PASSWORD) is None, what="the lock ends", timeout=10)
+        assert bind_error(directory, dn, PASSWORD) == ACCOUNT_LOCKED
+        wait_for(
+            lambda: bind_error(directory, dn, PASSWORD) is None, what="the lock ends", timeout=10
+        )
     finally:
         directory.as_root(change.format(entry, usual))
 
@@ -194,7 +239,10 @@ def test_who_may_not_sign_in_cannot_bind(directory: Directory, lab: LabUnderTest
 
 @pytest.mark.parametrize("uid", ["jmartin", "alefevre", "kbenali", "tnguyen"])
 def test_who_may_sign_in_binds(directory: Directory, lab: LabUnderTest, uid: str) -> None:
-    assert directory.bind(directory.dn(uid), lab.secret(f"person-{uid}")).whoami_s() == f"dn:{directory.dn(uid)}"
+    assert (
+        directory.bind(directory.dn(uid), lab.secret(f"person-{uid}")).whoami_s()
+        == f"dn:{directory.dn(uid)}"
+    )
 
 
 # Values
@@ -207,8 +255,10 @@ def test_an_address_belongs_to_one_person(
 ) -> None:
     address = f"unique.essai@{directory.lab.domain}"
     other = f"autre.essai@{directory.lab.domain}"
-    first = {"mail": {"mail": address, "supannAutreMail": address},
-             "supannAutreMail": {"mail": other, "supannAutreMail": [address, other]}}[held]
+    first = {
+        "mail": {"mail": address, "supannAutreMail": address},
+        "supannAutreMail": {"mail": other, "supannAutreMail": [address, other]},
+    }[held]
     make("unique1", **first)
     second = make("unique2", "I:SupannPrecree", supannAutreMail=f"unique2@{directory.lab.domain}")
     upper = address.upper()
@@ -218,7 +268,11 @@ def test_an_address_belongs_to_one_person(
     with pytest.raises(AssertionError, match="non-unique"):
         directory.as_root(change)
     # The same in a new entry.
-    attributes = {"mail": upper, "supannAutreMail": upper} if wanted == "mail" else {"supannAutreMail": upper}
+    attributes = (
+        {"mail": upper, "supannAutreMail": upper}
+        if wanted == "mail"
+        else {"supannAutreMail": upper}
+    )
     with pytest.raises(AssertionError, match="non-unique"):
         make("unique3", **attributes)
 
@@ -230,7 +284,10 @@ def test_an_address_belongs_to_one_person(
         ({"mail": ["a@b.fr", "c@b.fr"], "supannAutreMail": ["a@b.fr", "c@b.fr"]}, "constraint"),
         ({"supannAutreMail": "pas une adresse"}, "constraint"),
         ({"supannRessourceEtat": "{COMPTE}A:Inconnu"}, "constraint"),
-        ({"supannRessourceEtat": ["{COMPTE}A:SupannActif", "{COMPTE}I:SupannExpire"]}, "constraint"),
+        (
+            {"supannRessourceEtat": ["{COMPTE}A:SupannActif", "{COMPTE}I:SupannExpire"]},
+            "constraint",
+        ),
         ({"supannEmpId": "10001"}, "non-unique"),
         ({"supannListeRouge": "peut-être"}, "invalid per syntax"),
     ],
@@ -256,14 +313,30 @@ def test_groups_follow_people(directory: Directory, make: Callable[..., str]) ->
     dn, other = make("membre"), make("membre2")
     group = f"cn=essai-membres,ou=groups,{directory.suffix}"
     directory.delete(group)
-    directory.add(group, {"objectClass": ["groupOfNames", "supannGroupe"], "cn": "essai-membres",
-                          "member": [dn, other], "supannGroupeAdminDN": dn})
+    directory.add(
+        group,
+        {
+            "objectClass": ["groupOfNames", "supannGroupe"],
+            "cn": "essai-membres",
+            "member": [dn, other],
+            "supannGroupeAdminDN": dn,
+        },
+    )
     try:
-        assert f"memberOf: {group}" in directory.root_search(dn, "(objectClass=*)", "memberOf", scope="base")
+        assert f"memberOf: {group}" in directory.root_search(
+            dn, "(objectClass=*)", "memberOf", scope="base"
+        )
         directory.delete(dn)
-        assert dn not in directory.root_search(group, scope="base")
+        wait_for(
+            lambda: dn not in directory.root_search(group, scope="base"),
+            what="references to a person end",
+        )
         directory.delete(other)
-        assert "cn=nobody" in directory.root_search(group, scope="base")  # a group may not be empty
+        # A group may not be empty.
+        wait_for(
+            lambda: "member: cn=nobody" in directory.root_search(group, scope="base"),
+            what="the stand-in",
+        )
     finally:
         directory.delete(group)
 
@@ -271,47 +344,64 @@ def test_groups_follow_people(directory: Directory, make: Callable[..., str]) ->
 # Limits
 
 
-def test_an_ordinary_reader_does_not_download_the_directory(
-    directory: Directory, lab: LabUnderTest, make: Callable[..., str]
-) -> None:
-    config = directory.root_search("olcDatabase={-1}frontend,cn=config", "(objectClass=*)", "olcSizeLimit", scope="base")
-    assert re.search(r"olcSizeLimit: \d+$", config, re.MULTILINE)
-    connection = directory.as_service("annuaire-search")
-    control = SimplePagedResultsControl(True, size=201, cookie="")
-    with pytest.raises((ldap.SIZELIMIT_EXCEEDED, ldap.ADMINLIMIT_EXCEEDED, ldap.UNWILLING_TO_PERFORM)):
-        # More than its limit in one page is refused whatever the directory holds.
-        message = connection.search_ext(
-            f"ou=people,{lab.suffix}", ldap.SCOPE_SUBTREE, "(objectClass=*)", serverctrls=[control])
-        connection.result3(message)
+def test_a_reader_gets_as_many_entries_as_it_needs(directory: Directory, lab: LabUnderTest) -> None:
+    text = "".join(ldif_add(directory.dn(f"nombre{n}"), person(f"nombre{n}")) for n in range(60))
+    dns = [directory.dn(f"nombre{n}") for n in range(60)]
+    directory.as_root(text)
+    try:
+        where = (f"ou=people,{lab.suffix}", ldap.SCOPE_ONELEVEL, "(uid=nombre*)", ["uid"])
+        assert len(directory.as_service("sympa").search_s(*where)) == 60
+        with pytest.raises(ldap.SIZELIMIT_EXCEEDED):
+            directory.as_service("lemonldap").search_s(*where)
+    finally:
+        directory.as_root("".join(f"dn: {dn}\nchangetype: delete\n\n" for dn in dns))
 
 
 # Following and recording
 
 
-def test_the_audit_trail_says_who_did_what_when(directory: Directory, make: Callable[..., str]) -> None:
+def test_the_audit_trail_says_who_did_what_when(
+    lab: LabUnderTest, directory: Directory, make: Callable[..., str]
+) -> None:
+    since = lab.run(HOST, "date -u +%Y%m%d%H%M%SZ").stdout.strip()
     dn = make("audit")
     directory.as_service("annuaire-helpdesk").passwd_s(dn, None, "audit2026")
-    found = directory.root_search("cn=accesslog", f"(&(objectClass=auditModify)(reqDN={dn}))")
+    found = directory.root_search(
+        "cn=accesslog", f"(&(objectClass=auditModify)(reqDN={dn})(reqStart>={since}))"
+    )
     assert f"reqAuthzID: {directory.service('annuaire-helpdesk')}" in found
     assert re.search(r"reqStart: \d{14}\.\d+Z", found)
     assert re.search(r"reqMod: userPassword:= \{ARGON2\}", found) or "reqMod::" in found
     assert "audit2026" not in found
 
 
-def test_content_synchronisation(directory: Directory, lab: LabUnderTest, make: Callable[..., str]) -> None:
+def test_content_synchronisation(
+    directory: Directory, lab: LabUnderTest, make: Callable[..., str]
+) -> None:
     connection = directory.as_service("replication")
 
     def refresh(cookie: str | None) -> tuple[set[str], str]:
         message = connection.search_ext(
-            f"ou=people,{lab.suffix}", ldap.SCOPE_ONELEVEL, "(objectClass=*)", ["uid"],
-            serverctrls=[SyncRequestControl(cookie=cookie, mode="refreshOnly")])
+            f"ou=people,{lab.suffix}",
+            ldap.SCOPE_ONELEVEL,
+            "(objectClass=*)",
+            ["uid"],
+            serverctrls=[SyncRequestControl(cookie=cookie, mode="refreshOnly")],
+        )
         uids, new = set(), cookie
         while True:
             kind, data, _, controls, *_ = connection.result4(
-                message, all=0, add_ctrls=1, add_intermediates=1,
-                resp_ctrl_classes={SyncDoneControl.controlType: SyncDoneControl})
-            uids |= {entry[1]["uid"][0].decode() for entry in data
-                     if isinstance(entry[1], dict) and "uid" in entry[1]}
+                message,
+                all=0,
+                add_ctrls=1,
+                add_intermediates=1,
+                resp_ctrl_classes={SyncDoneControl.controlType: SyncDoneControl},
+            )
+            uids |= {
+                entry[1]["uid"][0].decode()
+                for entry in data
+                if isinstance(entry[1], dict) and "uid" in entry[1]
+            }
             for control in controls:
                 new = getattr(control, "cookie", None) or new
             if kind == ldap.RES_SEARCH_RESULT:
@@ -326,31 +416,50 @@ def test_content_synchronisation(directory: Directory, lab: LabUnderTest, make: 
 
 def test_the_monitor(directory: Directory) -> None:
     found = directory.as_service("monitoring").search_s(
-        "cn=Current,cn=Connections,cn=Monitor", ldap.SCOPE_BASE, "(objectClass=*)", ["monitorCounter"])
+        "cn=Current,cn=Connections,cn=Monitor",
+        ldap.SCOPE_BASE,
+        "(objectClass=*)",
+        ["monitorCounter"],
+    )
     assert int(found[0][1]["monitorCounter"][0]) >= 1
 
 
-def test_every_filter_of_the_stack_has_an_index(directory: Directory, lab: LabUnderTest) -> None:
-    since = lab.run(HOST, "date +%%s").stdout.strip()
-    connection = directory.as_service("lemonldap")
-    for what in ("(uid=jmartin)", "(mail=x@y.fr)",
-                 "(&(uid=jmartin)(|(supannRessourceEtat={COMPTE}A:SupannActif)(supannRessourceEtat={COMPTE}A:SupannSursis)))",
-                 "(|(cn=*mart*)(sn=mart*)(displayName=*mar*))", "(eduPersonAffiliation=staff)",
-                 "(supannEntiteAffectation=DSI)", "(member=uid=jmartin)"):
-        connection.search_s(lab.suffix, ldap.SCOPE_SUBTREE, what, ["1.1"])
-    said = lab.run(HOST, "journalctl -u slapd --since=@%s -o cat --grep='not indexed' --no-pager", since).stdout
-    assert "not indexed" not in said, said
+@pytest.mark.parametrize(
+    ("attribute", "kind"),
+    [
+        ("uid", "eq"),
+        ("mail", "eq"),
+        ("supannAutreMail", "eq"),
+        ("cn", "sub"),
+        ("sn", "sub"),
+        ("displayName", "sub"),
+        ("supannRessourceEtat", "eq"),
+        ("supannEmpId", "eq"),
+        ("eduPersonAffiliation", "eq"),
+        ("supannEntiteAffectation", "eq"),
+        ("supannCodeEntite", "eq"),
+        ("member", "eq"),
+        ("entryCSN", "eq"),
+    ],
+)
+def test_filters_of_the_stack_have_an_index(
+    directory: Directory, attribute: str, kind: str
+) -> None:
+    found = directory.root_search("cn=config", "(olcSuffix=dc=*)", "olcDbIndex")
+    indexes = re.findall(r"^olcDbIndex: (\S+) (\S+)$", found, re.MULTILINE)
+    assert any(attribute in a.split(",") and kind in k.split(",") for a, k in indexes)
 
 
 def test_a_snapshot_can_be_restored(lab: LabUnderTest) -> None:
     scratch = "/var/tmp/essai-restauration"
-    script = f"""
+    script = rf"""
 set -eu
 systemctl start slapd-snapshot.service
 rm -rf {scratch}; mkdir -p {scratch}/slapd.d {scratch}/data {scratch}/log; cd /var/backups/ldap
 stat -c '%a %U' "$(ls -1t data-*.ldif.gz | head -1)"
 zcat "$(ls -1t config-*.ldif.gz | head -1)" |
-  sed 's#^olcDbDirectory: .*accesslog.*#olcDbDirectory: {scratch}/log#; t; s#^olcDbDirectory: .*#olcDbDirectory: {scratch}/data#' |
+  sed -e 's#^\(olcDbDirectory\): .*accesslog.*#\1: {scratch}/log#' -e t \
+      -e 's#^\(olcDbDirectory\): .*#\1: {scratch}/data#' |
   slapadd -n 0 -F {scratch}/slapd.d
 zcat "$(ls -1t data-*.ldif.gz | head -1)" | slapadd -q -F {scratch}/slapd.d -b '{lab.suffix}'
 slapcat -F {scratch}/slapd.d -b '{lab.suffix}' | sha256sum

@@ -8,14 +8,17 @@ from typing import Any
 import ldap
 import ldap.schema
 import pytest
+
 from lab import LabUnderTest
 from openldap_client import Directory
 
 pytestmark = pytest.mark.service("ldap1", "slapd")
 
-ROWS = [line.rstrip("\n").split("\t")
-        for line in (Path(__file__).parent / "data" / "schema.tsv").read_text().splitlines()
-        if not line.startswith("#")]
+ROWS = [
+    line.rstrip("\n").split("\t")
+    for line in (Path(__file__).parent / "data" / "schema.tsv").read_text().splitlines()
+    if not line.startswith("#")
+]
 ATTRIBUTES = [row for row in ROWS if row[0] == "attribute"]
 CLASSES = [row for row in ROWS if row[0] == "objectclass"]
 
@@ -23,7 +26,9 @@ CLASSES = [row for row in ROWS if row[0] == "objectclass"]
 @pytest.fixture(scope="module")
 def subschema(lab: LabUnderTest) -> Any:
     connection = Directory(lab).as_service("portal")
-    (_, entry), = connection.search_s("cn=Subschema", ldap.SCOPE_BASE, "(objectClass=*)", ["+", "*"])
+    ((_, entry),) = connection.search_s(
+        "cn=Subschema", ldap.SCOPE_BASE, "(objectClass=*)", ["+", "*"]
+    )
     return ldap.schema.SubSchema(entry)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from module_utils import openldap_acl as acl
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,8 +29,18 @@ SMALL: dict[str, Any] = {
     "conditions": {"new": {"text": "new", "filter": "(x=1)"}},
     "regions": {"people": {"dn": "ou=people", "scope": "onelevel"}},
     "rows": [
-        {"region": "people", "set": "state", "when": "new", "values": "^A$", "rights": {"web": "write"}},
-        {"region": "people", "set": "state", "rights": {"authenticated": "read", "web": "read", "self": "none"}},
+        {
+            "region": "people",
+            "set": "state",
+            "when": "new",
+            "values": "^A$",
+            "rights": {"web": "write"},
+        },
+        {
+            "region": "people",
+            "set": "state",
+            "rights": {"authenticated": "read", "web": "read", "self": "none"},
+        },
         {"region": "people", "set": "any", "rights": {}},
     ],
 }
@@ -38,9 +49,11 @@ SMALL: dict[str, Any] = {
 def test_rendering() -> None:
     web = 'by dn.exact="cn=web,ou=system,dc=x"'
     assert acl.render(SMALL, "dc=x") == [
-        f'to dn.onelevel="ou=people,dc=x" filter="(x=1)" attrs=supannRessourceEtat val.regex="^A$" {web} =rscdw '
+        f'to dn.onelevel="ou=people,dc=x" filter="(x=1)" attrs=supannRessourceEtat '
+        f'val.regex="^A$" {web} =rscdw '
         "by self none by users =rscd by * none",
-        f'to dn.onelevel="ou=people,dc=x" attrs=supannRessourceEtat {web} =rscd by self none by users =rscd by * none',
+        f'to dn.onelevel="ou=people,dc=x" attrs=supannRessourceEtat {web} =rscd by self none by '
+        "users =rscd by * none",
         'to dn.onelevel="ou=people,dc=x" by * none',
         "to * by * none",
     ]
@@ -57,7 +70,9 @@ def test_rendering() -> None:
         (1, {"when": "new"}, "no plain row"),
     ],
 )
-def test_a_table_that_contradicts_itself_is_refused(row: int, change: dict[str, Any], message: str) -> None:
+def test_a_table_that_contradicts_itself_is_refused(
+    row: int, change: dict[str, Any], message: str
+) -> None:
     table = copy.deepcopy(SMALL)
     table["rows"][row].update(change)
     with pytest.raises(acl.TableError, match=message):

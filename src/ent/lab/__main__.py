@@ -12,14 +12,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import browser, controller, docker, image, preflight, report, settings
+from . import browser, controller, docker, image, leftovers, preflight, report, settings
 from .phases import fail, in_parallel, phase, say
 from .settings import REPOSITORY, Lab, LabError
 
 
 @contextmanager
-def _only_one(lab: Lab) -> Iterator[int]:
-    """One command at a time changes a lab. Gives the lock's descriptor, for children to hold."""
+def _only_one(lab: Lab) -> Iterator[None]:
+    """One command at a time changes a lab; what a killed one left running is ended first."""
     lab.state.mkdir(parents=True, exist_ok=True)
     with (lab.state / "lock").open("a+") as lock:
         try:
@@ -33,7 +33,8 @@ def _only_one(lab: Lab) -> Iterator[int]:
         lock.truncate(0)
         lock.write(f"{os.getpid()} ({' '.join(sys.argv[1:])})\n")
         lock.flush()
-        yield lock.fileno()
+        leftovers.end(lab)
+        yield
 
 
 def _ready(lab: Lab, tests: bool) -> None:
@@ -59,16 +60,14 @@ def _ready(lab: Lab, tests: bool) -> None:
 
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:
-    with _only_one(lab) as lock:
+    with _only_one(lab):
         _ready(lab, tests=False)
         command = ["ansible-playbook", "playbooks/lab/up.yml", *shlex.split(options.ansible)]
         code = subprocess.run(
-            # The lock goes on to the child: when this process is killed, it still counts.
             command,
             cwd=REPOSITORY,
-            env=_play_environment(lab),
+            env={**_play_environment(lab), **leftovers.mark(lab)},
             check=False,
-            pass_fds=(lock,),
         ).returncode
     if code:
         raise LabError(

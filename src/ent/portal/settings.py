@@ -55,8 +55,9 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 # In an artefact the collected files lie beside the code (lib/ent/portal/ -> static/).
-STATIC_ROOT = Path(__file__).resolve().parents[3] / "static"
-if STATIC_ROOT.joinpath("staticfiles.json").exists():
+_collected = Path(__file__).resolve().parents[3] / "static"
+STATIC_ROOT = _collected if (_collected / "staticfiles.json").exists() else None
+if STATIC_ROOT:
     STORAGES = {
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
     }

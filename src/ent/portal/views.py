@@ -185,7 +185,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
             request,
             503,
             _("Déconnexion incomplète"),
-            _("Votre session de l’ENT est terminée, mais le serveur d’authentification ne répond pas."),
+            _("Votre session de l’ENT est terminée, mais peut-être pas celle des autres services."),
             _("Fermez toutes les fenêtres du navigateur, surtout sur un ordinateur partagé."),
         )
     # nothing personal is left for the back button

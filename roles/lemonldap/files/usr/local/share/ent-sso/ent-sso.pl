@@ -1,11 +1,13 @@
 #!/usr/bin/perl
 # perl ent-sso.pl check FILE   does the portal start with this configuration?
-# perl ent-sso.pl schema       create what is missing in the database; says "changed"
+# perl ent-sso.pl settle       create what is missing in the database; say what was
+#                              created and what runs with older settings
 # perl ent-sso.pl purge        delete what expired (hourly timer)
 
 use strict;
 use warnings;
 use JSON ();
+use Time::HiRes qw(stat time);
 
 my $CONFIGURATION = '/var/lib/lemonldap-ng/conf/lmConf-1.json';
 
@@ -22,6 +24,50 @@ my @SCHEMA = (
           . q{ failed_at timestamptz NOT NULL DEFAULT now())} ],
     [ failures_login => q{CREATE INDEX failures_login ON failures (login, failed_at)} ],
 );
+
+# What the services read when they start. A run that was killed between writing
+# a file and restarting the service is made good by the next one.
+my %FILES = (
+    nginx     => [qw(/etc/nginx/conf.d/lemonldap.conf /etc/nginx/lemonldap_fastcgi.conf)],
+    lemonldap => [
+        $CONFIGURATION,
+        qw(/etc/lemonldap-ng/lemonldap-ng.ini /etc/default/lemonldap-ng-fastcgi-server
+          /etc/systemd/system/lemonldap-ng-fastcgi-server.service.d/ent.conf
+          /usr/local/lib/site_perl/Ent/*.pm /usr/local/share/ent-sso/preload.pl)
+    ],
+);
+
+sub slurp {
+    my ($file) = @_;
+    open my $fh, '<', $file or return '';
+    local $/;
+    return <$fh> // '';
+}
+
+# Processes that show when a service last read its settings: nginx starts new
+# workers when it reloads.
+sub pids {
+    my ($name) = @_;
+    if ( $name eq 'nginx' ) {
+        my $master = slurp('/run/nginx.pid') + 0 or return;
+        return split ' ', slurp("/proc/$master/task/$master/children");
+    }
+    my ($pid) = `systemctl show -P MainPID lemonldap-ng-fastcgi-server` =~ /(\d+)/;
+    return $pid || ();
+}
+
+# When the youngest of these processes started, in seconds since the epoch.
+sub started {
+    my @pids   = @_;
+    my ($up)   = slurp('/proc/uptime') =~ /\A([0-9.]+)/;
+    my $youngest;
+    for my $pid (@pids) {
+        my ($fields) = slurp("/proc/$pid/stat") =~ /\) (.*)/ or next;
+        my $start = time - $up + ( split ' ', $fields )[19] / 100;
+        $youngest = $start if !$youngest || $start > $youngest;
+    }
+    return $youngest;
+}
 
 sub configuration {
     my ($file) = @_;
@@ -51,30 +97,35 @@ my %command = (
             { configStorage => { type => 'File', dirName => $dir }, logLevel => 'warn' } );
         die 'The portal does not start: ' . ( $portal->error || 'see above' ) . "\n" unless $ok;
     },
-    schema => sub {
+    settle => sub {
         my $dbh = database( configuration($CONFIGURATION) );
         local $dbh->{AutoCommit} = 0;
         # Two nodes converged together must not create the same table.
         $dbh->do('SELECT pg_advisory_xact_lock(20081)');
-        my $changed;
         for (@SCHEMA) {
             my ( $name, $sql ) = @$_;
             next if $dbh->selectrow_array( 'SELECT to_regclass(?)', undef, $name );
             $dbh->do($sql);
-            $changed = 1;
+            print "created $name\n";
         }
         $dbh->commit;
-        print $changed ? "changed\n" : "unchanged\n";
+        for my $name ( sort keys %FILES ) {
+            my $since = started( pids($name) ) or next;
+            for my $file ( map { glob } @{ $FILES{$name} } ) {
+                print "$name runs since before $file\n" if ( stat $file )[9] > $since;
+            }
+        }
     },
     purge => sub {
         my $conf = configuration($CONFIGURATION);
         my $dbh  = database($conf);
-        my $old  = time - $conf->{timeout};
-        my $idle = $conf->{timeoutActivity} ? time - $conf->{timeoutActivity} : 0;
+        my $now  = int time;
+        my $old  = $now - $conf->{timeout};
+        my $idle = $conf->{timeoutActivity} ? $now - $conf->{timeoutActivity} : 0;
         my @n    = map { $_ + 0 } (
             $dbh->do( q{DELETE FROM sessions WHERE (a_session ->> '_utime')::bigint < ?}
                   . q{ OR (a_session ->> '_lastSeen')::bigint < ?}, undef, $old, $idle ),
-            $dbh->do( q{DELETE FROM cas_tickets WHERE (a_session ->> 'expires')::bigint < ?}, undef, time ),
+            $dbh->do( q{DELETE FROM cas_tickets WHERE (a_session ->> 'expires')::bigint < ?}, undef, $now ),
             $dbh->do( 'DELETE FROM service_sessions o WHERE NOT EXISTS'
                   . ' (SELECT FROM sessions s WHERE s.id = o.session)' ),
             $dbh->do( q{DELETE FROM failures WHERE failed_at < now() - make_interval(secs => ?)},
@@ -85,5 +136,5 @@ my %command = (
 );
 
 my $name = shift // '';
-my $run = $command{$name} or die "usage: ent-sso.pl check FILE | schema | purge\n";
+my $run = $command{$name} or die "usage: ent-sso.pl check FILE | settle | purge\n";
 $run->(@ARGV);

@@ -8,8 +8,7 @@ package Ent::Auth;
 # * a limit of failures for each login, the same whether the login exists or
 #   not (the product counts only for people it found);
 # * the state of an account is told only where that gives nothing away: « not
-#   activated » is public in the annuaire; suspended and expired are told to
-#   whoever gives the right password; everything else is « wrong ».
+#   activated » is public in the annuaire, everything else is « wrong ».
 
 use strict;
 use warnings;
@@ -183,7 +182,8 @@ sub _failed {
 # THE PASSWORD
 
 # Called when the product's search, which knows only accounts that may sign in,
-# found nobody.
+# found nobody. The directory lets no closed account verify a password, so its
+# owner cannot be told apart from others: it is a wrong login for all.
 sub refuse_inactive {
     my ( $self, $req ) = @_;
     my $users   = $self->p->_userDB;
@@ -193,42 +193,16 @@ sub refuse_inactive {
         $self->setSecurity($req);
         return PE_LDAPCONNECTFAILED;
     }
-    my ( $dn, @states ) = @{ $account || [] };
-    my ($state) =
-      map  { /^\{COMPTE\}(.*)/i ? $1 : () } @states;
-    $state //= '';
-    if ( $state eq $self->conf->{entStateNotActivated} ) {
-        $users->spend_a_bind;
-        $req->data->{ent_message} = 'not_activated';
-        return $self->_failed($req);
-    }
-    my $res = PE_BADCREDENTIALS;
-    if ($dn) {
-        $res = $self->_bind_as( $req, $dn );
-        return $res if $res == PE_LDAPCONNECTFAILED;
-    }
-    else {
-        $users->spend_a_bind;
-    }
-    if ( $res == PE_OK ) {
-        $req->data->{ent_message} =
-          $state =~ /^S:/ ? 'suspended' : 'expired';
-        $self->userLogger->warn( 'Sign-in refused to '
-              . $req->user
-              . ": account in state $state ("
-              . $req->address
-              . ')' );
-        $self->setSecurity($req);
-        return PE_BADCREDENTIALS;
+    $users->spend_a_bind;
+    my ( undef, @states ) = @{ $account || [] };
+    my ($state) = map { /^\{COMPTE\}(.*)/i ? $1 : () } @states;
+    if ( defined $state ) {
+        $self->userLogger->warn(
+            'Sign-in refused to ' . $req->user . ": account in state $state (" . $req->address . ')' );
+        $req->data->{ent_message} = 'not_activated'
+          if $state eq $self->conf->{entStateNotActivated};
     }
     return $self->_failed($req);
-}
-
-sub _bind_as {
-    my ( $self, $req, $dn ) = @_;
-    $self->validateLdap;
-    return PE_LDAPCONNECTFAILED unless $self->ldap;
-    return $self->ldap->userBind( $req, $dn, password => $req->data->{password} );
 }
 
 sub authenticate {

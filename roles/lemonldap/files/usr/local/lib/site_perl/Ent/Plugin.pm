@@ -92,7 +92,12 @@ sub dress {
     $params->{"MSG_$name"}     = 1 if $name;
     $params->{ENT_FORM}        = $form;
     $params->{ENT_SIGNED_IN}   = $code == PE_OK;
-    $params->{ENT_SERVICE}     = $req->data->{ent_service};
+    if ( defined( my $service = $req->data->{ent_service} ) ) {
+
+        # Templates are bytes, the configuration is text.
+        utf8::encode($service);
+        $params->{ENT_SERVICE} = $service;
+    }
     $params->{TOKEN}           = $req->token if $form;
     return PE_OK;
 }

@@ -1,0 +1,285 @@
+"""Each way of not getting in has its own message, and none says too much."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Iterator
+
+import pytest
+from integration.cas_browser import (
+    Browser,
+    forget_failures,
+    ldapmodify,
+    message,
+    sql,
+    stored,
+    ticket_of,
+)
+
+from lab import LabUnderTest, wait_for
+
+pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
+
+WRONG = "Identifiant ou mot de passe incorrect"
+LOCKED = "Connexion suspendue quelques minutes"
+
+
+@pytest.fixture
+def other(lab: LabUnderTest) -> str:
+    return f"https://client1.{lab.domain}:8444/other"
+
+
+@pytest.fixture(autouse=True)
+def no_failures(lab: LabUnderTest) -> Iterator[None]:
+    """Failures of one test do not lock people of the next."""
+    forget_failures(lab)
+    yield
+    forget_failures(lab)
+
+
+def _plain(page_text: str) -> str:
+    """A page without what differs each time."""
+    text = re.sub(r'name="token" value="[^"]+"', "", page_text)
+    return re.sub(r'name="user" type="text" value="[^"]*"', "", text)
+
+
+@pytest.mark.guide("G3")
+def test_wrong_password_and_unknown_login_look_the_same(lab: LabUnderTest, other: str) -> None:
+    wrong = Browser(lab).sign_in("jmartin", "faux1234", service=other)
+    unknown = Browser(lab).sign_in("personne", "faux1234", service=other)
+    assert (wrong.status_code, message(wrong)) == (401, WRONG)
+    assert unknown.status_code == 401
+    assert _plain(wrong.text) == _plain(unknown.text)
+    assert {k for k in wrong.headers} == {k for k in unknown.headers}
+    assert "04 65 71 00 10" in wrong.text
+
+
+def test_wrong_password_and_unknown_login_take_about_the_same_time(lab: LabUnderTest, other: str) -> None:
+    """Alternately, so that the machine's load is the same for both."""
+    times: dict[str, list[float]] = {"jmartin": [], "personne": [], "mroux": []}
+    for _ in range(7):
+        forget_failures(lab)
+        for uid, taken in times.items():
+            browser = Browser(lab)
+            page = browser.open(service=other)
+            start = time.perf_counter()
+            browser.fill_in(page, uid, "faux1234")
+            taken.append(time.perf_counter() - start)
+    medians = {uid: statistics.median(taken) for uid, taken in times.items()}
+    assert max(medians.values()) < 2 * min(medians.values()), medians
+
+
+@pytest.mark.guide("G5b")
+def test_not_activated(lab: LabUnderTest, other: str) -> None:
+    page = Browser(lab).sign_in("ygarnier", "faux1234", service=other)
+    assert (page.status_code, message(page)) == (403, "Ce compte n’est pas encore activé")
+    assert f"https://annuaire.{lab.domain}/" in page.text and "activer mon compte" in page.text
+
+
+@pytest.mark.parametrize("uid", ["mroux", "pdurand"])
+def test_closed_accounts_are_like_unknown_ones(lab: LabUnderTest, other: str, uid: str) -> None:
+    """With their right password too: the directory verifies none for them."""
+    owner = Browser(lab).sign_in(uid, service=other)
+    unknown = Browser(lab).sign_in("personne", "faux1234", service=other)
+    assert (owner.status_code, message(owner)) == (401, WRONG)
+    assert _plain(owner.text) == _plain(unknown.text)
+    assert "suspendu ou arrivé à expiration" in owner.text and "04 65 71 00 10" in owner.text
+    assert "__Host-cas" not in owner.cookies
+
+
+# ---- guessing
+
+
+@pytest.mark.parametrize("uid", ["jmartin", "personne", "mroux", "ygarnier", "' OR 1=1 --"])
+def test_login_locks_after_failures_whether_it_exists_or_not(lab: LabUnderTest, other: str, uid: str) -> None:
+    for _ in range(5):
+        assert Browser(lab).sign_in(uid, "faux1234", service=other).status_code in {401, 403}
+    page = Browser(lab).sign_in(uid, "faux1234", service=other)
+    assert (page.status_code, message(page)) == (429, LOCKED)
+    assert 'name="password"' not in page.text
+
+
+def test_lock_refuses_the_right_password_and_lifts(lab: LabUnderTest, other: str) -> None:
+    for _ in range(5):
+        Browser(lab).sign_in("tnguyen", "faux1234", service=other)
+    for _ in range(3):
+        page = Browser(lab).sign_in("tnguyen", service=other)
+        assert (page.status_code, message(page)) == (429, LOCKED)
+    assert Browser(lab).sign_in("jmartin", service=other).status_code == 302, "others are not concerned"
+    sql(lab, "UPDATE failures SET failed_at = failed_at - interval '301 seconds'")
+    assert ticket_of(Browser(lab).sign_in("tnguyen", service=other))
+
+
+def test_success_forgets_failures(lab: LabUnderTest, other: str) -> None:
+    for _ in range(4):
+        Browser(lab).sign_in("jmartin", "faux1234", service=other)
+    assert Browser(lab).sign_in("jmartin", service=other).status_code == 302
+    assert sql(lab, "SELECT count(*) FROM failures") == "0"
+
+
+def test_failures_do_not_name_the_login(lab: LabUnderTest, other: str) -> None:
+    """People type their password into the wrong field."""
+    Browser(lab).sign_in("secret2008", "x", service=other)
+    assert sql(lab, "SELECT count(*) FROM failures WHERE login LIKE '%secret%'") == "0"
+    assert sql(lab, "SELECT count(*) FROM failures") == "1"
+
+
+def test_lock_of_the_directory(lab: LabUnderTest, other: str) -> None:
+    """Locked by slapd, for example after guesses at the mail server."""
+    now = time.strftime("%Y%m%d%H%M%SZ", time.gmtime())
+    ldapmodify(lab, "kbenali", f"replace: pwdAccountLockedTime\npwdAccountLockedTime: {now}")
+    try:
+        page = Browser(lab).sign_in("kbenali", service=other)
+        assert (page.status_code, message(page)) == (429, LOCKED)
+    finally:
+        ldapmodify(lab, "kbenali", "delete: pwdAccountLockedTime")
+    assert Browser(lab).sign_in("kbenali", service=other).status_code == 302
+
+
+def test_too_many_attempts_from_one_address(lab: LabUnderTest) -> None:
+    """From a host whose address is not exempt; pages stay available, attempts do not."""
+    script = (
+        "import collections, ssl, urllib.error, urllib.request as u\n"
+        f"url = 'https://cas.{lab.domain}/cas/login'\n"
+        "tls = ssl.create_default_context()\n"
+        "def status(data):\n"
+        "    try:\n"
+        "        return u.urlopen(url, data, context=tls).status, ''\n"
+        "    except urllib.error.HTTPError as e:\n"
+        "        return e.code, e.read().decode()\n"
+        "seen = [status(b'user=personne&password=x&token=x') for _ in range(45)]\n"
+        "print(collections.Counter(s for s, _ in seen))\n"
+        "print(seen[-1][1])\n"
+        "print('form', status(None)[0])\n"
+    )
+    seen = lab.run("client1", "python3 -c %s", script)
+    assert seen.rc == 0, seen.stderr
+    assert "429" in seen.stdout and "403: " in seen.stdout.splitlines()[0]
+    assert "Trop de connexions depuis votre adresse" in seen.stdout
+    assert seen.stdout.splitlines()[-1] == "form 200"
+
+
+# ---- when something behind is away
+
+
+@pytest.fixture
+def no_directory(lab: LabUnderTest) -> Iterator[None]:
+    lab.run("ldap1", "systemctl stop slapd")
+    yield
+    lab.run("ldap1", "systemctl start slapd")
+    wait_for(
+        lambda: Browser(lab).sign_in("jmartin").status_code == 302,
+        what="people sign in again after the directory came back",
+    )
+
+
+def test_directory_down(lab: LabUnderTest, other: str, no_directory: None) -> None:
+    for _ in range(8):
+        page = Browser(lab).sign_in("jmartin", service=other)
+        assert (page.status_code, message(page)) == (503, "Connexion impossible pour le moment")
+        assert "L’annuaire de l’université ne répond pas" in page.text
+        assert "ldap" not in page.text.replace("ldap.univ", "").lower()
+    assert sql(lab, "SELECT count(*) FROM failures") == "0", "not the person's fault"
+
+
+def test_directory_down_keeps_those_who_are_signed_in(lab: LabUnderTest, other: str) -> None:
+    browser = Browser(lab)
+    browser.sign_in("jmartin")
+    lab.run("ldap1", "systemctl stop slapd")
+    try:
+        ticket = ticket_of(browser.open(service=other))
+        assert "<cas:user>jmartin</cas:user>" in browser.validate("serviceValidate", other, ticket)
+    finally:
+        lab.run("ldap1", "systemctl start slapd")
+    wait_for(
+        lambda: Browser(lab).sign_in("jmartin").status_code == 302,
+        what="people sign in again after the directory came back",
+    )
+
+
+def test_account_closed_meanwhile_opens_nothing_more(lab: LabUnderTest, other: str) -> None:
+    def state(value: str) -> None:
+        change = f"replace: supannRessourceEtat\nsupannRessourceEtat: {{COMPTE}}{value}"
+        ldapmodify(lab, "tnguyen", change)
+
+    browser = Browser(lab)
+    browser.sign_in("tnguyen", service=other)
+    state("S:SupannVerrouAdministratif")
+    try:
+        page = browser.open(service=other)
+        assert message(page) == "Se connecter"
+        assert message(browser.sign_in("tnguyen", service=other)) == WRONG
+    finally:
+        state("A:SupannActif")
+    assert ticket_of(browser.sign_in("tnguyen", service=other))
+
+
+def test_database_down_and_back(lab: LabUnderTest, other: str) -> None:
+    """Nobody loses a session, not even whoever comes while it is away; no restart needed."""
+    browser = Browser(lab)
+    browser.sign_in("jmartin", service=other)
+    cookie = browser.cookies["__Host-cas"]
+    lab.run("db1", "systemctl stop postgresql@17-main")
+    try:
+        page = browser.open(service=other)
+        assert (page.status_code, message(page)) == (503, "Connexion impossible pour le moment")
+        assert browser.cookies["__Host-cas"] == cookie
+        page = Browser(lab).sign_in("jmartin", service=other)
+        assert (page.status_code, message(page)) == (503, "Connexion impossible pour le moment")
+        assert "L’annuaire" not in page.text
+        assert 'code="INTERNAL_ERROR"' in browser.validate("serviceValidate", other, "ST-" + "0" * 64)
+    finally:
+        lab.run("db1", "systemctl start postgresql@17-main")
+    wait_for(lambda: sql(lab, "SELECT 1") == "1", what="PostgreSQL is back")
+    for _ in range(8):
+        assert ticket_of(browser.open(service=other))
+    assert ticket_of(Browser(lab).sign_in("jmartin", service=other))
+
+
+def test_connections_cut_by_the_database_are_replaced(lab: LabUnderTest, other: str) -> None:
+    browser = Browser(lab)
+    browser.sign_in("jmartin", service=other)
+    for _ in range(3):
+        sql(lab, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lemonldap'")
+        for _ in range(6):
+            assert ticket_of(browser.open(service=other))
+
+
+def test_restart_keeps_sessions(lab: LabUnderTest, other: str) -> None:
+    browser = Browser(lab)
+    browser.sign_in("jmartin", service=other)
+    page = Browser(lab)
+    form = page.open(service=other)
+    restart = lab.run("sso1", "systemctl restart lemonldap-ng-fastcgi-server")
+    assert restart.rc == 0
+    assert ticket_of(browser.open(service=other))
+    assert ticket_of(page.fill_in(form, "tnguyen", lab.secret("person-tnguyen"))), "open forms too"
+
+
+def test_service_away(lab: LabUnderTest) -> None:
+    lab.run("sso1", "systemctl stop lemonldap-ng-fastcgi-server")
+    try:
+        page = Browser(lab).open()
+        assert (page.status_code, message(page)) == (503, "Connexion impossible pour le moment")
+        assert page.headers["Retry-After"]
+    finally:
+        lab.run("sso1", "systemctl start lemonldap-ng-fastcgi-server")
+    assert Browser(lab).open().status_code == 200
+
+
+# ---- the end of sessions
+
+
+def test_purge_removes_what_expired(lab: LabUnderTest) -> None:
+    browser, kept = Browser(lab), Browser(lab)
+    browser.sign_in("jmartin")
+    kept.sign_in("jmartin")
+    old, new = (stored(b.cookies["__Host-cas"]) for b in (browser, kept))
+    sql(lab, f"UPDATE sessions SET a_session = jsonb_set(a_session, '{{_utime}}', '1000') WHERE id = '{old}'")
+    assert message(browser.open()) == "Se connecter", "over, even before the purge"
+    run = lab.run("sso1", "systemctl start liblemonldap-ng-portal-perl.service")
+    assert run.rc == 0, run.stderr
+    assert sql(lab, f"SELECT count(*) FROM sessions WHERE id IN ('{old}', '{new}')") == "1"
+    assert lab.run("sso1", "systemctl is-active liblemonldap-ng-portal-perl.timer").stdout.strip() == "active"
