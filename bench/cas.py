@@ -21,6 +21,7 @@ from itertools import cycle
 from urllib.parse import quote, urlencode
 
 import ldap
+from tests import lab as lab_module
 
 from bench.figures import Figure, save
 
@@ -99,7 +100,9 @@ def sign_in(target: Target, tls: ssl.SSLContext, uid: str, password: str) -> Non
         raise RuntimeError(f"not validated: {answer}")
 
 
-def bind(target: Target, connection: ldap.ldapobject.SimpleLDAPObject, uid: str, password: str) -> None:
+def bind(
+    target: Target, connection: ldap.ldapobject.SimpleLDAPObject, uid: str, password: str
+) -> None:
     """One verification of a password."""
     connection.simple_bind_s(f"uid={uid},ou=people,{target.suffix}", password)
 
@@ -168,16 +171,18 @@ def sign_ins(target: Target, **options: float) -> Rate:
     """The rate of whole sign-ins."""
     tls = ssl.create_default_context(cafile=target.ca_file)
     return rate_of(
-        target, lambda: lambda uid, password: sign_in(target, tls, uid, password), **options  # type: ignore[arg-type]
+        target,
+        lambda: lambda uid, password: sign_in(target, tls, uid, password),
+        **options,  # type: ignore[arg-type]
     )
 
 
 def run() -> None:
     """Measure the lab that is up, and keep the figures."""
-    import lab as lab_module
-
     lab = lab_module.load()
-    people = {uid: lab.secret(f"person-{uid}") for uid in ("jmartin", "alefevre", "kbenali", "tnguyen")}
+    people = {
+        uid: lab.secret(f"person-{uid}") for uid in ("jmartin", "alefevre", "kbenali", "tnguyen")
+    }
     target = Target(
         cas=f"cas.{lab.domain}",
         ldap_uri=f"ldaps://ldap.{lab.domain}",
@@ -196,7 +201,14 @@ def run() -> None:
     save(
         "cas",
         [
-            Figure("CAS sign-ins, 8 clients", rate.per_second, "1/s", "slapd binds", floor.per_second, "50/s"),
+            Figure(
+                "CAS sign-ins, 8 clients",
+                rate.per_second,
+                "1/s",
+                "slapd binds",
+                floor.per_second,
+                "50/s",
+            ),
             Figure("time of a sign-in, median", rate.percentile(50), "ms"),
             Figure("time of a sign-in, 95 %", rate.percentile(95), "ms"),
         ],

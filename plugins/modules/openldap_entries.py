@@ -148,7 +148,9 @@ def main() -> None:  # noqa: PLR0912, PLR0915
     except ldap.LDAPError as error:
         info = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         what = " ".join(str(info[k]) for k in ("desc", "info") if info.get(k)) or str(error)
-        if module.check_mode and isinstance(error, (ldap.UNDEFINED_TYPE, ldap.NO_SUCH_OBJECT)):
+        if module.check_mode and isinstance(
+            error, (ldap.UNDEFINED_TYPE, ldap.NO_SUCH_OBJECT, ldap.INVALID_DN_SYNTAX)
+        ):
             module.exit_json(
                 changed=True,
                 operations=[*operations, "the rest: the directory is not complete yet"],

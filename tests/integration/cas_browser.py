@@ -46,7 +46,9 @@ class Browser(requests.Session):
         form = {"user": uid, "password": password, "token": form_token(page)}
         return self.post(page.url, data=form)
 
-    def sign_in(self, uid: str, password: str | None = None, **parameters: str) -> requests.Response:
+    def sign_in(
+        self, uid: str, password: str | None = None, **parameters: str
+    ) -> requests.Response:
         """Open the page and send the form; the password is the demonstration person's."""
         if password is None:
             password = self.lab.secret(f"person-{uid}")
@@ -157,7 +159,8 @@ class Service:
     def signed_out(self, ticket: str) -> bool:
         """Whether the service was told that the session of a ticket ended."""
         return any(
-            f"<samlp:SessionIndex>{ticket}</samlp:SessionIndex>" in r["form"].get("logoutRequest", "")
+            f"<samlp:SessionIndex>{ticket}</samlp:SessionIndex>"
+            in r["form"].get("logoutRequest", "")
             for r in self.requests()
             if r["method"] == "POST"
         )

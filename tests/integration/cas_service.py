@@ -7,9 +7,10 @@ import http.server
 import json
 import ssl
 import sys
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-DIRECTORY, LOG = sys.argv[1:]
+DIRECTORY, LOG = map(Path, sys.argv[1:])
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -22,18 +23,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "query": dict(parse_qsl(url.query)),
             "form": dict(parse_qsl(body)),
         }
-        with open(LOG, "a") as log:
+        with LOG.open("a") as log:
             log.write(json.dumps(note) + "\n")
         self.send_response(500 if url.path == "/broken" else 200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_POST = answer
+    do_GET = do_POST = answer  # noqa: N815
 
 
 server = http.server.ThreadingHTTPServer(("", 8443), Handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(f"{DIRECTORY}/fullchain.pem", f"{DIRECTORY}/key.pem")
+context.load_cert_chain(DIRECTORY / "fullchain.pem", DIRECTORY / "key.pem")
 server.socket = context.wrap_socket(server.socket, server_side=True)
-open(LOG, "a").close()
+LOG.touch()
 server.serve_forever()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from integration.cas_browser import Browser, Service, message, running_service, sql, ticket_of
 
+from integration.cas_browser import Browser, Service, message, running_service, sql, ticket_of
 from lab import LabUnderTest
 
 pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
@@ -38,7 +38,10 @@ def test_sign_out_ends_the_session(browser: Browser, service: Service) -> None:
 
 def test_every_service_is_told(browser: Browser, service: Service) -> None:
     """Every ticket, also two of the same service; without the browser's help."""
-    tickets = [browser.ticket("jmartin", service.url), ticket_of(browser.open(service=service.url + "autre"))]
+    tickets = [
+        browser.ticket("jmartin", service.url),
+        ticket_of(browser.open(service=service.url + "autre")),
+    ]
     browser.validate("serviceValidate", service.url, tickets[0])
     browser.validate("p3/serviceValidate", service.url + "autre", tickets[1])
     assert not any(map(service.signed_out, tickets))
@@ -58,7 +61,9 @@ def test_service_that_does_not_answer_does_not_keep_anybody_signed_in(
     assert page.elapsed.total_seconds() < 10
 
 
-def test_sign_out_leaves_nothing_behind(lab: LabUnderTest, browser: Browser, service: Service) -> None:
+def test_sign_out_leaves_nothing_behind(
+    lab: LabUnderTest, browser: Browser, service: Service
+) -> None:
     ticket = browser.ticket("kbenali", service.url)
     browser.validate("serviceValidate", service.url, ticket)
     browser.open(service=service.url)
@@ -98,12 +103,14 @@ def test_sign_out_is_no_open_redirection(
         browser.sign_in("jmartin")
     page = _logout(browser, **{parameter: target})
     assert (page.status_code, message(page)) == (200, "Vous êtes déconnecté")
-    assert "evil" not in page.text and "javascript" not in page.text
+    assert "evil" not in page.text
+    assert "javascript" not in page.text
     assert "Refresh" not in page.headers
 
 
 def test_sign_out_button(browser: Browser) -> None:
     browser.sign_in("jmartin")
     page = browser.open()
-    assert message(page) == "Vous êtes connecté" and "jmartin" in page.text
+    assert message(page) == "Vous êtes connecté"
+    assert "jmartin" in page.text
     assert message(browser.post(f"{browser.server}/cas/logout")) == "Vous êtes déconnecté"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from integration.cas_browser import (
     Browser,
     forget_failures,
@@ -17,7 +18,6 @@ from integration.cas_browser import (
     stored,
     ticket_of,
 )
-
 from lab import LabUnderTest, wait_for
 
 pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
@@ -52,11 +52,13 @@ def test_wrong_password_and_unknown_login_look_the_same(lab: LabUnderTest, other
     assert (wrong.status_code, message(wrong)) == (401, WRONG)
     assert unknown.status_code == 401
     assert _plain(wrong.text) == _plain(unknown.text)
-    assert {k for k in wrong.headers} == {k for k in unknown.headers}
+    assert set(wrong.headers) == set(unknown.headers)
     assert "04 65 71 00 10" in wrong.text
 
 
-def test_wrong_password_and_unknown_login_take_about_the_same_time(lab: LabUnderTest, other: str) -> None:
+def test_wrong_password_and_unknown_login_take_about_the_same_time(
+    lab: LabUnderTest, other: str
+) -> None:
     """Alternately, so that the machine's load is the same for both."""
     times: dict[str, list[float]] = {"jmartin": [], "personne": [], "mroux": []}
     for _ in range(7):
@@ -75,7 +77,8 @@ def test_wrong_password_and_unknown_login_take_about_the_same_time(lab: LabUnder
 def test_not_activated(lab: LabUnderTest, other: str) -> None:
     page = Browser(lab).sign_in("ygarnier", "faux1234", service=other)
     assert (page.status_code, message(page)) == (403, "Ce compte n’est pas encore activé")
-    assert f"https://annuaire.{lab.domain}/" in page.text and "activer mon compte" in page.text
+    assert f"https://annuaire.{lab.domain}/" in page.text
+    assert "activer mon compte" in page.text
 
 
 @pytest.mark.parametrize("uid", ["mroux", "pdurand"])
@@ -85,7 +88,8 @@ def test_closed_accounts_are_like_unknown_ones(lab: LabUnderTest, other: str, ui
     unknown = Browser(lab).sign_in("personne", "faux1234", service=other)
     assert (owner.status_code, message(owner)) == (401, WRONG)
     assert _plain(owner.text) == _plain(unknown.text)
-    assert "suspendu ou arrivé à expiration" in owner.text and "04 65 71 00 10" in owner.text
+    assert "suspendu ou arrivé à expiration" in owner.text
+    assert "04 65 71 00 10" in owner.text
     assert "__Host-cas" not in owner.cookies
 
 
@@ -93,7 +97,9 @@ def test_closed_accounts_are_like_unknown_ones(lab: LabUnderTest, other: str, ui
 
 
 @pytest.mark.parametrize("uid", ["jmartin", "personne", "mroux", "ygarnier", "' OR 1=1 --"])
-def test_login_locks_after_failures_whether_it_exists_or_not(lab: LabUnderTest, other: str, uid: str) -> None:
+def test_login_locks_after_failures_whether_it_exists_or_not(
+    lab: LabUnderTest, other: str, uid: str
+) -> None:
     for _ in range(5):
         assert Browser(lab).sign_in(uid, "faux1234", service=other).status_code in {401, 403}
     page = Browser(lab).sign_in(uid, "faux1234", service=other)
@@ -107,7 +113,9 @@ def test_lock_refuses_the_right_password_and_lifts(lab: LabUnderTest, other: str
     for _ in range(3):
         page = Browser(lab).sign_in("tnguyen", service=other)
         assert (page.status_code, message(page)) == (429, LOCKED)
-    assert Browser(lab).sign_in("jmartin", service=other).status_code == 302, "others are not concerned"
+    assert Browser(lab).sign_in("jmartin", service=other).status_code == 302, (
+        "others are not concerned"
+    )
     sql(lab, "UPDATE failures SET failed_at = failed_at - interval '301 seconds'")
     assert ticket_of(Browser(lab).sign_in("tnguyen", service=other))
 
@@ -156,7 +164,8 @@ def test_too_many_attempts_from_one_address(lab: LabUnderTest) -> None:
     )
     seen = lab.run("client1", "python3 -c %s", script)
     assert seen.rc == 0, seen.stderr
-    assert "429" in seen.stdout and "403: " in seen.stdout.splitlines()[0]
+    assert "429" in seen.stdout
+    assert "403: " in seen.stdout.splitlines()[0]
     assert "Trop de connexions depuis votre adresse" in seen.stdout
     assert seen.stdout.splitlines()[-1] == "form 200"
 
@@ -229,7 +238,9 @@ def test_database_down_and_back(lab: LabUnderTest, other: str) -> None:
         page = Browser(lab).sign_in("jmartin", service=other)
         assert (page.status_code, message(page)) == (503, "Connexion impossible pour le moment")
         assert "L’annuaire" not in page.text
-        assert 'code="INTERNAL_ERROR"' in browser.validate("serviceValidate", other, "ST-" + "0" * 64)
+        assert 'code="INTERNAL_ERROR"' in browser.validate(
+            "serviceValidate", other, "ST-" + "0" * 64
+        )
     finally:
         lab.run("db1", "systemctl start postgresql@17-main")
     wait_for(lambda: sql(lab, "SELECT 1") == "1", what="PostgreSQL is back")
@@ -242,7 +253,10 @@ def test_connections_cut_by_the_database_are_replaced(lab: LabUnderTest, other: 
     browser = Browser(lab)
     browser.sign_in("jmartin", service=other)
     for _ in range(3):
-        sql(lab, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lemonldap'")
+        sql(
+            lab,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lemonldap'",
+        )
         for _ in range(6):
             assert ticket_of(browser.open(service=other))
 
@@ -277,9 +291,16 @@ def test_purge_removes_what_expired(lab: LabUnderTest) -> None:
     browser.sign_in("jmartin")
     kept.sign_in("jmartin")
     old, new = (stored(b.cookies["__Host-cas"]) for b in (browser, kept))
-    sql(lab, f"UPDATE sessions SET a_session = jsonb_set(a_session, '{{_utime}}', '1000') WHERE id = '{old}'")
+    sql(
+        lab,
+        "UPDATE sessions SET a_session = jsonb_set(a_session, '{_utime}', '1000')"
+        f" WHERE id = '{old}'",
+    )
     assert message(browser.open()) == "Se connecter", "over, even before the purge"
     run = lab.run("sso1", "systemctl start liblemonldap-ng-portal-perl.service")
     assert run.rc == 0, run.stderr
     assert sql(lab, f"SELECT count(*) FROM sessions WHERE id IN ('{old}', '{new}')") == "1"
-    assert lab.run("sso1", "systemctl is-active liblemonldap-ng-portal-perl.timer").stdout.strip() == "active"
+    assert (
+        lab.run("sso1", "systemctl is-active liblemonldap-ng-portal-perl.timer").stdout.strip()
+        == "active"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from integration.cas_browser import (
     Browser,
     Service,
@@ -17,7 +18,6 @@ from integration.cas_browser import (
     stored,
     ticket_of,
 )
-
 from lab import LabUnderTest
 
 pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
@@ -49,7 +49,9 @@ def test_cas1(lab: LabUnderTest, browser: Browser, other: str) -> None:
 
 @pytest.mark.guide("G1", "G3")
 @pytest.mark.parametrize("uid", ["jmartin", "alefevre", "kbenali", "tnguyen"])
-def test_cas2_every_active_person(lab: LabUnderTest, browser: Browser, other: str, uid: str) -> None:
+def test_cas2_every_active_person(
+    lab: LabUnderTest, browser: Browser, other: str, uid: str
+) -> None:
     user, _, _ = client(lab, 2, other).verify_ticket(browser.ticket(uid, other))
     assert user == uid
 
@@ -74,13 +76,17 @@ def test_validation_ignores_a_session_cookie(browser: Browser, other: str) -> No
 
 
 @pytest.mark.guide("G1")
-def test_second_service_without_a_second_password(browser: Browser, service: Service, other: str) -> None:
+def test_second_service_without_a_second_password(
+    browser: Browser, service: Service, other: str
+) -> None:
     browser.sign_in("jmartin", service=service.url)
     ticket = ticket_of(browser.open(service=other))
     assert "<cas:user>jmartin</cas:user>" in browser.validate("p3/serviceValidate", other, ticket)
 
 
-def test_login_is_forgiving_about_case_and_spaces(lab: LabUnderTest, browser: Browser, other: str) -> None:
+def test_login_is_forgiving_about_case_and_spaces(
+    lab: LabUnderTest, browser: Browser, other: str
+) -> None:
     ticket = ticket_of(browser.sign_in(" JMartin ", lab.secret("person-jmartin"), service=other))
     assert "<cas:user>jmartin</cas:user>" in browser.validate("serviceValidate", other, ticket)
 
@@ -95,14 +101,18 @@ def test_two_tabs_end_in_their_own_services(browser: Browser, service: Service, 
 # ---- tickets
 
 
-@pytest.mark.parametrize("endpoint", ["validate", "serviceValidate", "p3/serviceValidate", "proxyValidate"])
+@pytest.mark.parametrize(
+    "endpoint", ["validate", "serviceValidate", "p3/serviceValidate", "proxyValidate"]
+)
 def test_ticket_is_good_once(browser: Browser, other: str, endpoint: str) -> None:
     ticket = browser.ticket("jmartin", other)
     assert "jmartin" in browser.validate(endpoint, other, ticket)
     assert "jmartin" not in browser.validate(endpoint, other, ticket)
 
 
-def test_ticket_is_good_once_even_at_the_same_instant(lab: LabUnderTest, browser: Browser, other: str) -> None:
+def test_ticket_is_good_once_even_at_the_same_instant(
+    lab: LabUnderTest, browser: Browser, other: str
+) -> None:
     ticket = browser.ticket("jmartin", other)
     with ThreadPoolExecutor(6) as threads:
         answers = list(
@@ -121,7 +131,9 @@ def test_expired_ticket(lab: LabUnderTest, browser: Browser, other: str) -> None
     assert failure(browser.validate("serviceValidate", other, ticket)) == "INVALID_TICKET"
 
 
-def test_ticket_lives_no_longer_than_a_minute(lab: LabUnderTest, browser: Browser, other: str) -> None:
+def test_ticket_lives_no_longer_than_a_minute(
+    lab: LabUnderTest, browser: Browser, other: str
+) -> None:
     ticket = browser.ticket("jmartin", other)
     left = sql(
         lab,
@@ -145,7 +157,9 @@ def test_ticket_of_an_ended_session(browser: Browser, other: str) -> None:
     assert failure(browser.validate("serviceValidate", other, ticket)) == "INVALID_TICKET"
 
 
-@pytest.mark.parametrize("ticket", ["", "ST-", "ST-" + "0" * 64, "ST-' OR 1=1 --", "PGT-" + "0" * 64])
+@pytest.mark.parametrize(
+    "ticket", ["", "ST-", "ST-" + "0" * 64, "ST-' OR 1=1 --", "PGT-" + "0" * 64]
+)
 def test_made_up_tickets(browser: Browser, other: str, ticket: str) -> None:
     expected = "INVALID_TICKET" if ticket else "INVALID_REQUEST"
     assert failure(browser.validate("serviceValidate", other, ticket)) == expected
@@ -155,7 +169,9 @@ def test_made_up_tickets(browser: Browser, other: str, ticket: str) -> None:
 # ---- gateway, renew
 
 
-def test_gateway_without_a_session_comes_back_without_a_ticket(browser: Browser, other: str) -> None:
+def test_gateway_without_a_session_comes_back_without_a_ticket(
+    browser: Browser, other: str
+) -> None:
     response = browser.open(service=other, gateway="true")
     assert (response.status_code, response.headers["Location"]) == (302, other)
 
@@ -170,7 +186,8 @@ def test_renew_asks_for_the_password_again(browser: Browser, service: Service, o
     browser.sign_in("jmartin", service=other)
     session = browser.cookies["__Host-cas"]
     page = browser.open(service=service.url, renew="true")
-    assert page.status_code == 200 and message(page) == "Se connecter"
+    assert page.status_code == 200
+    assert message(page) == "Se connecter"
     ticket = ticket_of(browser.fill_in(page, "jmartin", browser.lab.secret("person-jmartin")))
     answer = browser.validate("serviceValidate", service.url, ticket, renew="true")
     assert "<cas:user>jmartin</cas:user>" in answer
@@ -180,7 +197,10 @@ def test_renew_asks_for_the_password_again(browser: Browser, service: Service, o
 def test_renew_refuses_a_ticket_that_came_from_the_session(browser: Browser, other: str) -> None:
     browser.sign_in("jmartin", service=other)
     ticket = ticket_of(browser.open(service=other))
-    assert failure(browser.validate("serviceValidate", other, ticket, renew="true")) == "INVALID_TICKET"
+    assert (
+        failure(browser.validate("serviceValidate", other, ticket, renew="true"))
+        == "INVALID_TICKET"
+    )
 
 
 def test_renew_by_somebody_else_ends_the_first_session(
@@ -190,7 +210,9 @@ def test_renew_by_somebody_else_ends_the_first_session(
     browser.validate("serviceValidate", service.url, ticket)
     page = browser.open(service=service.url, renew="true")
     second = ticket_of(browser.fill_in(page, "tnguyen", lab.secret("person-tnguyen")))
-    assert "<cas:user>tnguyen</cas:user>" in browser.validate("serviceValidate", service.url, second)
+    assert "<cas:user>tnguyen</cas:user>" in browser.validate(
+        "serviceValidate", service.url, second
+    )
     assert service.signed_out(ticket)
 
 
@@ -217,14 +239,19 @@ def granted(browser: Browser, service: Service) -> str:
     ticket = browser.ticket("jmartin", service.url)
     proxying = client(browser.lab, 2, service.url, proxy_callback=f"{service.url}callback")
     user, _, iou = proxying.verify_ticket(ticket)
-    assert user == "jmartin" and iou
+    assert user == "jmartin"
+    assert iou
     return service.pgt(iou)
 
 
-def test_proxy_chain(lab: LabUnderTest, browser: Browser, service: Service, granted: str, other: str) -> None:
+def test_proxy_chain(
+    lab: LabUnderTest, browser: Browser, service: Service, granted: str, other: str
+) -> None:
     proxy_ticket = client(lab, 2, service.url, proxy_callback="x").get_proxy_ticket(granted)
     assert proxy_ticket, "python-cas asks for the service itself"
-    target = browser.get(f"{browser.server}/cas/proxy", params={"pgt": granted, "targetService": other})
+    target = browser.get(
+        f"{browser.server}/cas/proxy", params={"pgt": granted, "targetService": other}
+    )
     ticket = target.text.partition("<cas:proxyTicket>")[2].partition("<")[0]
     assert ticket.startswith("PT-")
     answer = browser.validate("proxyValidate", other, ticket)
@@ -233,17 +260,23 @@ def test_proxy_chain(lab: LabUnderTest, browser: Browser, service: Service, gran
 
 
 def _proxy(browser: Browser, pgt: str, target: str) -> str:
-    return browser.get(f"{browser.server}/cas/proxy", params={"pgt": pgt, "targetService": target}).text
+    return browser.get(
+        f"{browser.server}/cas/proxy", params={"pgt": pgt, "targetService": target}
+    ).text
 
 
-def test_proxy_ticket_is_for_proxy_validate_only(browser: Browser, granted: str, other: str) -> None:
+def test_proxy_ticket_is_for_proxy_validate_only(
+    browser: Browser, granted: str, other: str
+) -> None:
     for prefix in ("PT-", "ST-"):
         answer = _proxy(browser, granted, other)
         ticket = prefix + answer.partition("<cas:proxyTicket>PT-")[2].partition("<")[0]
         assert failure(browser.validate("serviceValidate", other, ticket)) == "INVALID_TICKET"
 
 
-def test_service_ticket_is_no_proxy_granting_ticket(browser: Browser, service: Service, other: str) -> None:
+def test_service_ticket_is_no_proxy_granting_ticket(
+    browser: Browser, service: Service, other: str
+) -> None:
     ticket = browser.ticket("jmartin", other)
     for pgt in (ticket, ticket.replace("ST-", "PGT-"), "PGT-" + "0" * 64):
         assert failure(_proxy(browser, pgt, service.url)) == "INVALID_TICKET"
@@ -253,7 +286,9 @@ def test_proxy_ticket_for_an_undeclared_service(browser: Browser, granted: str) 
     assert failure(_proxy(browser, granted, "https://evil.example/")) == "UNAUTHORIZED_SERVICE"
 
 
-def test_proxy_ticket_respects_who_may_enter(lab: LabUnderTest, browser: Browser, granted: str) -> None:
+def test_proxy_ticket_respects_who_may_enter(
+    lab: LabUnderTest, browser: Browser, granted: str
+) -> None:
     teachers = f"https://client1.{lab.domain}:8444/teachers"
     assert failure(_proxy(browser, granted, teachers)) == "UNAUTHORIZED_SERVICE"
 
@@ -269,10 +304,15 @@ def test_service_without_the_right_to_proxy(browser: Browser, other: str, servic
     assert failure(answer) == "UNAUTHORIZED_SERVICE_PROXY"
 
 
-@pytest.mark.parametrize("url", ["http://client1.univ-provence.fr:8443/", "https://evil.example/callback"])
+@pytest.mark.parametrize(
+    "url", ["http://client1.univ-provence.fr:8443/", "https://evil.example/callback"]
+)
 def test_proxy_callback_outside_the_service(browser: Browser, service: Service, url: str) -> None:
     ticket = browser.ticket("jmartin", service.url)
-    assert failure(browser.validate("serviceValidate", service.url, ticket, pgtUrl=url)) == "INVALID_PROXY_CALLBACK"
+    assert (
+        failure(browser.validate("serviceValidate", service.url, ticket, pgtUrl=url))
+        == "INVALID_PROXY_CALLBACK"
+    )
 
 
 def test_proxy_callback_that_fails_grants_nothing(browser: Browser, service: Service) -> None:

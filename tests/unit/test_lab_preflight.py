@@ -34,6 +34,13 @@ def test_too_little_disk_and_memory_give_value_and_limit() -> None:
     assert "Available memory: 1.0 GiB; needed: 3 GiB" in str(found[1])
 
 
+def test_too_few_inotify_instances_are_named_with_the_command() -> None:
+    assert preflight.watches(60, 128, 6) == []
+    (found,) = preflight.watches(100, 128, 6)
+    assert "128, of which 100 are in use" in str(found)
+    assert "sysctl -w fs.inotify.max_user_instances=1024" in str(found)
+
+
 @pytest.mark.parametrize("version", [(20, 10, 24), (26, 1, 5), (28, 2, 2)])
 def test_supported_engines_pass(version: tuple[int, ...]) -> None:
     assert preflight.engine(docker.Engine(version, True), root=False, missing=[]) == []

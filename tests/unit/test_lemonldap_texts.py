@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "lemonldap"
-TEXTS: dict[str, str] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__lemonldap_texts"]
+TEXTS: dict[str, str] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())[
+    "__lemonldap_texts"
+]
 MODULES = ROLE / "files" / "usr" / "local" / "lib" / "site_perl" / "Ent"
 
 
@@ -31,7 +33,15 @@ def test_every_message_has_a_title_and_a_remedy() -> None:
 
 def test_every_message_is_in_the_template() -> None:
     template = (
-        ROLE / "templates" / "usr" / "local" / "share" / "ent-sso" / "templates" / "ent" / "message.tpl.j2"
+        ROLE
+        / "templates"
+        / "usr"
+        / "local"
+        / "share"
+        / "ent-sso"
+        / "templates"
+        / "ent"
+        / "message.tpl.j2"
     ).read_text()
     for name in _messages():
         assert re.search(rf"['_]{name}['\"]", template), name

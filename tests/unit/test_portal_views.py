@@ -210,6 +210,13 @@ def test_a_ticket_from_another_browser_is_refused(client: Client, cas: FakeCas) 
     assert not Session.objects.exists()
 
 
+def test_a_ticket_for_a_browser_that_never_asked_is_refused(client: Client, cas: FakeCas) -> None:
+    """Made for a service without the secret of any browser, and slipped into a link."""
+    service = f"{portal_app.URL}/connexion?next=%2F&etat="
+    assert come_back(client, service, cas.give("mallory", service)).status_code == 403
+    assert not Session.objects.exists()
+
+
 @pytest.mark.parametrize("ticket", ["ST-unknown", "PT-1", "ST-1&x=1", "x" * 5000])
 def test_a_bad_ticket_gets_a_page_not_a_session(client: Client, ticket: str) -> None:
     service = go_to_cas(client)

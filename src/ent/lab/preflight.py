@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -20,8 +21,14 @@ from .settings import REPOSITORY, Lab
 MIN_DISK_GIB = 8.0
 MIN_MEMORY_GIB = 3.0
 MIN_DOCKER = (20, 10)
+# systemd and journald in each container, measured: 5 to 6; with some to spare.
+INOTIFY_PER_HOST = 8
 MIN_PYTHON = (3, 11)
 MAX_PYTHON = (3, 14)  # the first that the locked versions were not tried with
+
+
+_INVENTORY = REPOSITORY / "inventories" / "lab" / "hosts.yml"
+_HOSTS = re.compile(r"^\s+\w+: \{lab_number:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,29 @@ def room(disk: dict[str, int], memory: int) -> list[Problem]:
             )
         )
     return problems
+
+
+def watches(used: int, limit: int, hosts: int) -> list[Problem]:
+    """Enough inotify instances for the systemd of every host: without, it ends with status 255.
+
+    Args:
+        used: instances that root's processes hold now.
+        limit: fs.inotify.max_user_instances.
+        hosts: how many containers will start.
+
+    """
+    needed = used + hosts * INOTIFY_PER_HOST
+    if needed <= limit:
+        return []
+    return [
+        Problem(
+            "fs.inotify.max_user_instances",
+            f"{limit}, of which {used} are in use",
+            f"{needed}",
+            f"sysctl -w fs.inotify.max_user_instances={max(1024, 2 * needed)}   (and in "
+            "/etc/sysctl.d/ to keep it), or end another lab",
+        )
+    ]
 
 
 def engine(found: docker.Engine, root: bool, missing: list[str]) -> list[Problem]:
@@ -192,6 +222,7 @@ def owner(lab: Lab, containers: dict[str, str]) -> list[Problem]:
 def examine(lab: Lab, missing_packages: list[str]) -> list[Problem]:
     """Look at this machine; every problem found, in reading order."""
     found = docker.find_engine()
+    running = docker.running(lab)
     paths = {str(REPOSITORY): shutil.disk_usage(REPOSITORY).free}
     if found.root and Path(found.root).exists():
         paths[found.root] = shutil.disk_usage(found.root).free
@@ -199,7 +230,8 @@ def examine(lab: Lab, missing_packages: list[str]) -> list[Problem]:
         *system(
             _os_release(), platform.machine(), (sys.version_info.major, sys.version_info.minor)
         ),
-        *room(paths, _available_memory() if not docker.running(lab) else 2**40),
+        *room(paths, _available_memory() if not running else 2**40),
+        *(watches(*_inotify(), len(_HOSTS.findall(_INVENTORY.read_text()))) if not running else []),
         *engine(found, os.geteuid() == 0, missing_packages),
     ]
     known = docker.networks() if found.version else {}
@@ -214,6 +246,19 @@ def _os_release() -> dict[str, str]:
         return platform.freedesktop_os_release()
     except OSError:
         return {}
+
+
+def _inotify() -> tuple[int, int]:
+    """Root's inotify instances that this process can see, and the limit for each user."""
+    used = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.stat().st_uid == 0:
+                targets = (entry.readlink() for entry in (process / "fd").iterdir())
+                used += sum(str(target) == "anon_inode:inotify" for target in targets)
+        except OSError:  # ended meanwhile, or not ours to see
+            continue
+    return used, int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
 
 
 def _available_memory() -> int:
