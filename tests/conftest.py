@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +15,7 @@ import lab as lab_module
 
 _REPORTS = lab_module.REPOSITORY / ".cache" / "report"
 _JOURNAL_LINES = 40
+_GUIDE_WIDTH = 76
 _results: dict[str, dict[str, str]] = defaultdict(dict)
 
 
@@ -53,6 +54,19 @@ def _guide() -> list[tuple[str, str]]:
     return re.findall(r"^\| (G\w+) \| (.+?) \|", text, flags=re.M)
 
 
+def _verdict(tests: dict[str, str]) -> str:
+    """What the tests of one sentence say together.
+
+    Only a test in the browser follows the guide as its reader does; protocol tests alone prove a
+    sentence in part.
+    """
+    if not tests:
+        return "not yet"
+    if set(tests.values()) != {"passed"}:
+        return "FAILED"
+    return "proved" if any(node.startswith("tests/e2e/") for node in tests) else "in part"
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print guide sentence → tests → result, and write it as JSON."""
     if not _results:
@@ -61,14 +75,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     rows = []
     for sentence, text in _guide():
         tests = _results.get(sentence, {})
-        rows.append({"id": sentence, "sentence": text, "tests": tests})
-        short = text if len(text) <= 60 else text[:59] + "…"
-        outcomes = sorted(set(tests.values()))
-        terminalreporter.write_line(
-            f"{sentence:<4} {short:<60} {len(tests):>2} tests  {', '.join(outcomes) or 'not yet'}"
-        )
-        for node, outcome in tests.items():
-            terminalreporter.write_line(f"       {outcome:<7} {node}")
+        verdict = _verdict(tests)
+        rows.append({"id": sentence, "sentence": text, "result": verdict, "tests": tests})
+        short = text if len(text) <= _GUIDE_WIDTH else text[: _GUIDE_WIDTH - 1] + "…"
+        terminalreporter.write_line(f"{sentence:<4} {short:<{_GUIDE_WIDTH}} {verdict}")
+        for function, count in Counter(node.partition("[")[0] for node in tests).items():
+            times = f" × {count}" if count > 1 else ""
+            terminalreporter.write_line(f"       {function}{times}")
     _REPORTS.mkdir(parents=True, exist_ok=True)
     target = _REPORTS / f"guide-{os.environ.get('ENT_LAB', 'unit')}.json"
     target.write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")

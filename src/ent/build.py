@@ -28,6 +28,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,7 @@ FROM_DEBIAN = frozenset(
     }
 )
 LANGUAGES = ("en", "fr")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LAUNCHER = """#!/usr/bin/python3 -I
 import sys
@@ -187,7 +189,10 @@ def _compile_catalogs(package: Path) -> None:
 
     for source in package.rglob("*.po"):
         with source.open("rb") as text, source.with_suffix(".mo").open("wb") as compiled:
-            write_mo(compiled, read_po(text, abort_invalid=True))
+            catalog = read_po(text, abort_invalid=True)
+            # babel fills in the present minute; the bytes must depend on the texts only
+            catalog.creation_date = catalog.revision_date = _EPOCH
+            write_mo(compiled, catalog)
         source.unlink()
 
 

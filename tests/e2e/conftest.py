@@ -24,7 +24,9 @@ def browser(lab: LabUnderTest) -> Iterator[Browser]:
     preload = os.environ.pop("LD_PRELOAD", None)
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(_WRAPPER), chromium_sandbox=True)
+            browser = playwright.chromium.launch(
+                executable_path=str(_WRAPPER), chromium_sandbox=True
+            )
             yield browser
             browser.close()
     finally:

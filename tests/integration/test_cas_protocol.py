@@ -12,6 +12,7 @@ from integration.cas_browser import (
     Service,
     client,
     failure,
+    ldapmodify,
     message,
     running_service,
     sql,
@@ -68,6 +69,17 @@ def test_cas3_releases_what_is_declared_and_nothing_else(
         "eduPersonAffiliation": ["faculty", "teacher", "employee", "member"],
         "isFromNewLogin": "true",
     }
+
+
+def test_values_cannot_become_markup(lab: LabUnderTest, browser: Browser, service: Service) -> None:
+    name = "Thu & </cas:displayName><cas:uid>jmartin"
+    ldapmodify(lab, "tnguyen", f"replace: displayName\ndisplayName: {name}")
+    try:
+        ticket = browser.ticket("tnguyen", service.url)
+        user, attributes, _ = client(lab, 3, service.url).verify_ticket(ticket)
+    finally:
+        ldapmodify(lab, "tnguyen", "replace: displayName\ndisplayName: Thu Nguyen")
+    assert (user, attributes["uid"], attributes["displayName"]) == ("tnguyen", "tnguyen", name)
 
 
 def test_validation_ignores_a_session_cookie(browser: Browser, other: str) -> None:

@@ -159,7 +159,7 @@ def scene(lab: LabUnderTest) -> Iterator[Scene]:
     policy = f"cn=people,ou=policies,{lab.suffix}"
     scene.values |= {
         group: {"cn": "acl-group", "member": directory.dn("acl-plain")},
-        structure: {"supannCodeEntite": "DSI", "ou": "Direction des systèmes d'information"},
+        structure: {"supannCodeEntite": "DSI", "ou": "Direction des systèmes d’information"},
         policy: {"cn": "people", "pwdMinLength": "6"},
         lab.suffix: {"dc": lab.suffix.split(",", maxsplit=1)[0].removeprefix("dc=")},
         f"ou=people,{lab.suffix}": {"ou": "people"},
