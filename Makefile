@@ -3,7 +3,7 @@
 #
 #   LAB=name          another lab beside the usual one (ent)
 #   LAB_PREFIX=10.x.y another network for it
-#   ANSIBLE="..."     more options for ansible-playbook, such as --limit ldap1,dns1
+#   ANSIBLE="..."     more options for ansible-playbook, such as --limit localhost,ldap1,dns1
 
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 LAB ?= ent

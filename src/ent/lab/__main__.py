@@ -51,12 +51,14 @@ def _ready(lab: Lab, tests: bool) -> None:
             controller.install_packages(lab, packages)
             controller.ensure_engine(lab)
     in_parallel(
-        (
-            "Python environment",
-            lambda: controller.ensure_venv(lab, "dev" if tests else "controller"),
-        ),
+        ("Python environment and applications", lambda: _python(lab, tests)),
         ("Base image", lambda: image.ensure(lab)),
     )
+
+
+def _python(lab: Lab, tests: bool) -> None:
+    controller.ensure_venv(lab, "dev" if tests else "controller")
+    controller.build_applications(lab)
 
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:
