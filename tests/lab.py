@@ -105,11 +105,14 @@ class LabUnderTest:
 
 
 def _ansible_environment() -> dict[str, str]:
-    """The environment without what only this process needs."""
-    environment = {
-        k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "NSS_WRAPPER_HOSTS")
+    """The environment of `make up`: without what belongs to this process, or to Molecule."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("ANSIBLE_", "MOLECULE_", "NSS_WRAPPER_", "LD_PRELOAD", "PY_COLORS"))
+        or key in ("ANSIBLE_STRATEGY", "ANSIBLE_STRATEGY_PLUGINS")
     }
-    return environment | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
+    return kept | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
 
 @functools.cache
