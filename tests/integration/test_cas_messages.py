@@ -6,14 +6,18 @@ import re
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from integration.cas_browser import (
     Browser,
+    failure,
     forget_failures,
+    form_token,
     ldapmodify,
     message,
+    running_service,
     sql,
     stored,
     ticket_of,
@@ -132,6 +136,56 @@ def test_failures_do_not_name_the_login(lab: LabUnderTest, other: str) -> None:
     Browser(lab).sign_in("secret2008", "x", service=other)
     assert sql(lab, "SELECT count(*) FROM failures WHERE login LIKE '%secret%'") == "0"
     assert sql(lab, "SELECT count(*) FROM failures") == "1"
+    assert "secret2008" not in lab.run("sso1", "journalctl --since -10s --no-pager").stdout
+
+
+def _locked_by_slapd(lab: LabUnderTest, uid: str) -> bool:
+    found = lab.run(
+        "ldap1",
+        "ldapsearch -Q -Y EXTERNAL -H ldapi:/// -LLL -b %s pwdAccountLockedTime",
+        f"uid={uid},ou=people,{lab.suffix}",
+    )
+    assert found.rc == 0, found.stderr
+    return "pwdAccountLockedTime:" in found.stdout
+
+
+def test_guesses_here_do_not_lock_the_mailbox(lab: LabUnderTest, other: str) -> None:
+    """Not even those of somebody who comes back each time the lock lifts."""
+    for uid in ("tnguyen", "personne"):
+        for _ in range(2):
+            for _ in range(6):
+                Browser(lab).sign_in(uid, "faux1234", service=other)
+            sql(lab, "UPDATE failures SET failed_at = failed_at - interval '301 seconds'")
+        page = Browser(lab).sign_in(uid, "faux1234", service=other)
+        assert (page.status_code, message(page)) == (429, LOCKED), "existing or not"
+    assert not _locked_by_slapd(lab, "tnguyen")
+    sql(lab, "UPDATE failures SET failed_at = failed_at - interval '5 minutes'")
+    assert ticket_of(Browser(lab).sign_in("tnguyen", service=other))
+
+
+def test_guesses_at_the_same_moment_are_no_more(lab: LabUnderTest, other: str) -> None:
+    Browser(lab).sign_in("kbenali", "faux1234", service=other)
+    ready = [(browser := Browser(lab), browser.open(service=other)) for _ in range(16)]
+    with ThreadPoolExecutor(16) as threads:
+        pages = list(threads.map(lambda r: r[0].fill_in(r[1], "kbenali", "faux1234"), ready))
+    assert {page.status_code for page in pages} == {401, 429}
+    assert sum(page.status_code == 401 for page in pages) <= 4
+    assert int(sql(lab, "SELECT count(*) FROM failures")) <= 5
+
+
+@pytest.mark.parametrize("uid", ["jmartin", "personne", "mroux", "ygarnier"])
+@pytest.mark.parametrize(
+    "form", [{}, {"oldpassword": "a1b2c3", "newpassword": "d4e5f6", "confirmpassword": "d4e5f6"}]
+)
+def test_form_without_a_password(
+    lab: LabUnderTest, other: str, uid: str, form: dict[str, str]
+) -> None:
+    """The product would change a password, and say which logins have one."""
+    browser = Browser(lab)
+    page = browser.open(service=other)
+    page = browser.post(page.url, data={"user": uid, "token": form_token(page), **form})
+    assert page.status_code == 400
+    assert message(page) == "Identifiant et mot de passe sont nécessaires"
 
 
 def test_lock_of_the_directory(lab: LabUnderTest, other: str) -> None:
@@ -223,6 +277,28 @@ def test_account_closed_meanwhile_opens_nothing_more(lab: LabUnderTest, other: s
     finally:
         state("A:SupannActif")
     assert ticket_of(browser.sign_in("tnguyen", service=other))
+
+
+def test_proxy_ticket_for_an_account_closed_meanwhile(lab: LabUnderTest, other: str) -> None:
+    def state(value: str) -> None:
+        change = f"replace: supannRessourceEtat\nsupannRessourceEtat: {{COMPTE}}{value}"
+        ldapmodify(lab, "tnguyen", change)
+
+    with running_service(lab) as service:
+        browser = Browser(lab)
+        ticket = browser.ticket("tnguyen", service.url)
+        answer = browser.validate(
+            "serviceValidate", service.url, ticket, pgtUrl=service.url + "callback"
+        )
+        iou = answer.partition("<cas:proxyGrantingTicket>")[2].partition("<")[0]
+        asked = {"pgt": service.pgt(iou), "targetService": other}
+    state("S:SupannVerrouAdministratif")
+    try:
+        refused = browser.get(f"{browser.server}/cas/proxy", params=asked).text
+    finally:
+        state("A:SupannActif")
+    assert failure(refused) == "INVALID_TICKET"
+    assert "<cas:proxyTicket>" in browser.get(f"{browser.server}/cas/proxy", params=asked).text
 
 
 def test_database_down_and_back(lab: LabUnderTest, other: str) -> None:

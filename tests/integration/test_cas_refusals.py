@@ -182,6 +182,26 @@ def test_empty_password_is_no_anonymous_bind(browser: Browser, other: str) -> No
     assert "__Host-cas" not in browser.cookies
 
 
+def test_form_of_another_tab_signs_in_whoever_fills_it_in(
+    lab: LabUnderTest, browser: Browser, other: str
+) -> None:
+    """Not whoever left a session behind, and never without the right password."""
+    first, second = browser.open(service=other), browser.open(service=other)
+    browser.fill_in(first, "jmartin", lab.secret("person-jmartin"))
+    page = browser.fill_in(second, "tnguyen", "faux1234")
+    assert (page.status_code, message(page)) == (401, "Identifiant ou mot de passe incorrect")
+    ticket = ticket_of(browser.fill_in(second, "tnguyen", lab.secret("person-tnguyen")))
+    assert "<cas:user>tnguyen</cas:user>" in browser.validate("serviceValidate", other, ticket)
+
+
+def test_nobody_is_told_the_session_in_a_page(browser: Browser) -> None:
+    """The cookie is HttpOnly; the product says it to whoever prefers JSON."""
+    browser.headers["Accept"] = "application/json"
+    for page in (browser.sign_in("jmartin"), browser.open()):
+        assert browser.cookies["__Host-cas"] not in page.text
+        assert "json" not in page.headers.get("Content-Type", "")
+
+
 # ---- cookies and sessions
 
 
@@ -319,3 +339,5 @@ def test_service_runs_with_little_power(lab: LabUnderTest) -> None:
     assert (conf.user, conf.mode) == ("lemonldap", 0o640)
     reading = lab.run("sso1", "runuser -u www-data -- cat /var/lib/lemonldap-ng/conf/lmConf-1.json")
     assert reading.rc != 0, "nginx cannot read the secrets"
+    putting = lab.run("sso1", "runuser -u www-data -- touch /var/lib/lemonldap-ng/conf/.x")
+    assert putting.rc != 0, "nor give other rules to the workers"

@@ -210,6 +210,15 @@ def test_a_ticket_from_another_browser_is_refused(client: Client, cas: FakeCas) 
     assert not Session.objects.exists()
 
 
+def test_two_tabs_both_come_to_their_page(client: Client, cas: FakeCas) -> None:
+    first = go_to_cas(client, "/connexion?next=/mes-informations")
+    second = go_to_cas(client)
+    assert come_back(client, first, cas.give("jmartin", first))["Location"] == "/mes-informations"
+    assert come_back(client, second, cas.give("jmartin", second))["Location"] == "/"
+    client.cookies.clear()
+    assert urlsplit(go_to_cas(client)).query != urlsplit(second).query
+
+
 def test_a_ticket_for_a_browser_that_never_asked_is_refused(client: Client, cas: FakeCas) -> None:
     """Made for a service without the secret of any browser, and slipped into a link."""
     service = f"{portal_app.URL}/connexion?next=%2F&etat="

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 STATE_COOKIE = f"{settings.SESSION_COOKIE_NAME.removesuffix('-session')}-etat"
 _SESSION_INDEX = "{urn:oasis:names:tc:SAML:2.0:protocol}SessionIndex"
+_STATE = re.compile(r"[A-Za-z0-9_-]{32}")
 _TICKET = re.compile(r"ST-[A-Za-z0-9._-]{1,250}")
 
 
@@ -63,9 +64,13 @@ def safe_next(request: HttpRequest) -> str:
     return reverse("home")
 
 
-def new_state() -> str:
-    """Return a secret for one browser, see service_url."""
-    return secrets.token_urlsafe(24)
+def state_for(request: HttpRequest) -> str:
+    """Return the secret of this browser, see service_url.
+
+    The one it has, if a sign-in is under way: in two tabs both then come to an end.
+    """
+    present = request.COOKIES.get(STATE_COOKIE, "")
+    return present if _STATE.fullmatch(present) else secrets.token_urlsafe(24)
 
 
 def service_url(next_page: str, state: str) -> str:

@@ -110,7 +110,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return _try_again(request, next_page)
     if not cas_probe().answers():
         return _cas_down(request, next_page)
-    state = cas.new_state()
+    state = cas.state_for(request)
     response = HttpResponseRedirect(cas.login_url(next_page, state))
     response.set_cookie(
         cas.STATE_COOKIE,

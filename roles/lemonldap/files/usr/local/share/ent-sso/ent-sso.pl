@@ -129,7 +129,7 @@ my %command = (
             $dbh->do( 'DELETE FROM service_sessions o WHERE NOT EXISTS'
                   . ' (SELECT FROM sessions s WHERE s.id = o.session)' ),
             $dbh->do( q{DELETE FROM failures WHERE failed_at < now() - make_interval(secs => ?)},
-                undef, 2 * $conf->{entLockSeconds} ),
+                undef, $conf->{entLockSeconds} + $conf->{entSlowSeconds} ),
         );
         printf "Purged: %d sessions, %d tickets, %d service sessions, %d failures\n", @n;
     },

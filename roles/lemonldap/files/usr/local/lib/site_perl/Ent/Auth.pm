@@ -21,7 +21,7 @@ use Lemonldap::NG::Portal::Main::Constants qw(
   PE_OK
   PE_BADCREDENTIALS
   PE_APACHESESSIONERROR
-  PE_FIRSTACCESS
+  PE_FORMEMPTY
   PE_LDAPCONNECTFAILED
   PE_LDAPERROR
   PE_MALFORMEDUSER
@@ -97,6 +97,12 @@ sub extractFormInfo {
             return PE_TOKENEXPIRED;
         }
 
+        # Without this field the product would go on to change a password.
+        unless ( defined $req->param('password') ) {
+            $self->setSecurity($req);
+            return PE_FORMEMPTY;
+        }
+
         # Spaces come with copy and paste, capitals with tablets.
         ( my $user = lc $req->param('user') ) =~ s/\A\s+|\s+\z//g;
         $req->set_param( user => $user );
@@ -141,18 +147,40 @@ sub _login_key {
     return hmac_sha256_hex( "login:$req->{user}", $self->conf->{key} );
 }
 
+# How many failures of late, and for how many seconds the login is still closed.
+# Two limits: one against guessing, and one over a longer time that keeps guesses
+# made here from locking the person in the directory, and so out of their mail.
+# $more: failures allowed beyond (an attempt that counted itself beforehand).
+sub _closed_for {
+    my ( $self, $key, $more ) = @_;
+    my ( $few, $short, $many, $long ) =
+      @{ $self->conf }{qw(entMaxFailures entLockSeconds entSlowFailures entSlowSeconds)};
+    my ( $recent, $all, $left, $slow_left ) = $self->_sql(
+        'SELECT count(*) FILTER (WHERE age < ?), count(*), ceil(? - min(age)),'
+          . ' ceil(? - (array_agg(age ORDER BY age))[?])'
+          . ' FROM (SELECT extract(epoch FROM now() - failed_at) AS age FROM failures WHERE login = ?) f'
+          . ' WHERE age < ?',
+        $short, $short, $long, $many, $key, $short > $long ? $short : $long
+    );
+    my @left = ( 0, $recent >= $few + $more ? $left : (), $all >= $many + $more ? $slow_left : () );
+    return ( $all, ( sort { $b <=> $a } @left )[0] );
+}
+
 # While a login is locked nothing is verified nor counted, so that the lock
-# lifts by itself entLockSeconds after the failure that closed it.
+# lifts by itself. After a first failure an attempt counts before it is verified:
+# attempts at the same moment are then no more than one after the other.
 sub _locked {
     my ( $self, $req ) = @_;
+    my $key = $self->_login_key($req);
     my ( $failures, $left ) = eval {
-        $self->_sql(
-            'SELECT count(*), ceil(extract(epoch FROM max(failed_at) + make_interval(secs => ?) - now()))'
-              . ' FROM failures WHERE login = ? AND failed_at > now() - make_interval(secs => ?)',
-            $self->conf->{entLockSeconds},
-            $self->_login_key($req),
-            $self->conf->{entLockSeconds}
-        );
+        my ( $n, $closed ) = $self->_closed_for( $key, 0 );
+        if ( $n && !$closed ) {
+            ( $req->data->{ent_counted} ) =
+              $self->_sql( 'INSERT INTO failures (login) VALUES (?) RETURNING failed_at', $key );
+            ( undef, $closed ) = $self->_closed_for( $key, 1 );
+            $self->not_counted($req) if $closed;
+        }
+        ( $n, $closed );
     };
     if ($@) {
         $self->logger->error("Session database unavailable: $@");
@@ -160,21 +188,34 @@ sub _locked {
         return PE_APACHESESSIONERROR;
     }
     $req->data->{ent_failures} = $failures;
-    return if $failures < $self->conf->{entMaxFailures};
+    return unless $left;
     $self->userLogger->warn( "Login locked after $failures failures ("
           . $req->address
           . ')' );
-    $req->lockTime( $left < 1 ? 1 : $left );
+    $req->lockTime($left);
     return PE_WAIT;
+}
+
+# Takes back what _locked counted: nothing was verified.
+sub not_counted {
+    my ( $self, $req ) = @_;
+    my $at = delete $req->data->{ent_counted} or return;
+    eval {
+        $self->_sql( 'DELETE FROM failures WHERE login = ? AND failed_at = ? RETURNING 1',
+            $self->_login_key($req), $at );
+    };
+    $self->logger->error("Attempt not taken back: $@") if $@;
 }
 
 sub _failed {
     my ( $self, $req ) = @_;
-    eval {
-        $self->_sql( 'INSERT INTO failures (login) VALUES (?) RETURNING 1',
-            $self->_login_key($req) );
-    };
-    $self->logger->error("Failure not counted: $@") if $@;
+    unless ( $req->data->{ent_counted} ) {
+        eval {
+            $self->_sql( 'INSERT INTO failures (login) VALUES (?) RETURNING 1',
+                $self->_login_key($req) );
+        };
+        $self->logger->error("Failure not counted: $@") if $@;
+    }
     $self->setSecurity($req);
     return PE_BADCREDENTIALS;
 }
@@ -190,6 +231,7 @@ sub refuse_inactive {
     my $account = eval { $users->account( $req->user ) };
     if ($@) {
         $self->logger->error($@);
+        $self->not_counted($req);
         $self->setSecurity($req);
         return PE_LDAPCONNECTFAILED;
     }
@@ -201,6 +243,9 @@ sub refuse_inactive {
             'Sign-in refused to ' . $req->user . ": account in state $state (" . $req->address . ')' );
         $req->data->{ent_message} = 'not_activated'
           if $state eq $self->conf->{entStateNotActivated};
+    }
+    else {
+        $self->userLogger->warn( 'Sign-in with an unknown login (' . $req->address . ')' );
     }
     return $self->_failed($req);
 }
@@ -216,11 +261,13 @@ sub authenticate {
         return PE_OK;
     }
     if ( $res == PE_PP_ACCOUNT_LOCKED ) {
+        $self->not_counted($req);
         $req->lockTime(0);
         return PE_WAIT;
     }
-    return $res if $res != PE_BADCREDENTIALS;
-    return $self->_failed($req);
+    return $self->_failed($req) if $res == PE_BADCREDENTIALS;
+    $self->not_counted($req);
+    return $res;
 }
 
 1;

@@ -169,21 +169,18 @@ sub enterPage {
     return $self->_refuse_service( $req, $service )
       if defined $service and $service ne '' and not $app;
 
+    # A form filled in meanwhile counts too: whoever sends it need not be the one
+    # who signed in in another tab.
     my $session = $req->userData;
-    if ( lc( $req->param('renew') // '' ) eq 'true' ) {
+    if ( lc( $req->param('renew') // '' ) eq 'true'
+        or uc $req->method eq 'POST' && defined $req->param('user') )
+    {
         $req->data->{ent_previous} = {%$session};
         $req->userData( {} );
         return $self->loginPage($req);
     }
 
-    # An account closed since then opens nothing more. When the directory does
-    # not answer, the session is still worth what it was.
-    my $active = eval { $self->p->_userDB->may_sign_in( $session->{uid} ) };
-    if ( $@ ) {
-        $self->logger->error("State of $session->{uid} not verified: $@");
-    }
-    elsif ( !$active ) {
-        $self->userLogger->warn("Session of $session->{uid} ended: account no longer active");
+    if ( $self->_closed($session) ) {
         $self->_end_session( $req, $session );
         $req->userData( {} );
         return $self->loginPage($req);
@@ -196,6 +193,20 @@ sub enterPage {
             sub { $self->_enter( $_[0], $app, $service, 0 ) },
         ]
     );
+}
+
+# An account closed since it signed in opens nothing more. When the directory does
+# not answer, the session is still worth what it was.
+sub _closed {
+    my ( $self, $session ) = @_;
+    my $active = eval { $self->p->_userDB->may_sign_in( $session->{uid} ) };
+    if ($@) {
+        $self->logger->error("State of $session->{uid} not verified: $@");
+        return 0;
+    }
+    return 0 if $active;
+    $self->userLogger->warn("Session of $session->{uid} is over: account no longer active");
+    return 1;
 }
 
 # After a renewed sign-in the session goes on, unless somebody else signed in.
@@ -482,7 +493,7 @@ sub proxy {
         return $self->_proxy_failure( 'INTERNAL_ERROR', 'session database unavailable' );
     }
     return $self->_proxy_failure( 'INVALID_TICKET', 'pgt not recognized, or its session has ended' )
-      unless $session;
+      unless $session and not $self->_closed($session);
     my $app = $self->getCasApp($target);
     return $self->_proxy_failure( 'UNAUTHORIZED_SERVICE', 'target service is not open to this person' )
       unless $app and $self->_may_enter( $req, $app, $session );

@@ -54,8 +54,10 @@ sub init { 1 }
 sub getUser {
     my ( $self, $sub, $req, @args ) = @_;
     my $res = $sub->( $req, @args );
-    return $res if $res != PE_BADCREDENTIALS;
-    return $self->p->_authentication->refuse_inactive($req);
+    my $auth = $self->p->_authentication;
+    return $auth->refuse_inactive($req) if $res == PE_BADCREDENTIALS;
+    $auth->not_counted($req) if $res != PE_OK;
+    return $res;
 }
 
 # The product would go on to write a login history after a failure.

@@ -6,19 +6,53 @@ package Ent::UserDB;
 #   every search, and each bind makes slapd verify an Argon2 password.
 # * Values are text, not bytes: what is stored and released is then right.
 # * The state of an account can be asked for by login, whatever it is.
+# * The journal does not name logins that nobody has: people type passwords there.
 
 use strict;
 use warnings;
 use Mouse;
 use Ent::Connection;
 use Net::LDAP::Util qw(escape_filter_value);
-use Lemonldap::NG::Portal::Main::Constants qw(PE_OK);
+use Lemonldap::NG::Portal::Main::Constants qw(
+  PE_OK
+  PE_BADCREDENTIALS
+  PE_LDAPCONNECTFAILED
+  PE_LDAPERROR
+);
 
 extends 'Lemonldap::NG::Portal::UserDB::LDAP';
 
 sub name { 'LDAP' }
 
 sub validateLdap { Ent::Connection::validate(@_) }
+
+sub getUser {
+    my ( $self, $req ) = @_;
+    my $res = $self->_find($req);
+    $self->p->_authentication->setSecurity($req) if $res != PE_OK;
+    return $res;
+}
+
+sub _find {
+    my ( $self, $req ) = @_;
+    $self->validateLdap;
+    return PE_LDAPCONNECTFAILED unless $self->ldap;
+    return PE_LDAPERROR unless $self->bind;
+    my $found = $self->ldap->search(
+        base   => $self->conf->{ldapBase},
+        scope  => 'sub',
+        filter => $self->filter->($req),
+        attrs  => $self->attrs,
+    );
+    if ( $found->code ) {
+        $self->logger->error( 'LDAP search: ' . $found->error );
+        return PE_LDAPERROR;
+    }
+    return PE_BADCREDENTIALS unless $found->count == 1;
+    $req->data->{ldapentry} = $found->entry(0);
+    $req->data->{dn} = $req->data->{ldapentry}->dn;
+    return PE_OK;
+}
 
 sub setSessionInfo {
     my ( $self, $req ) = @_;
