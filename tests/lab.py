@@ -90,7 +90,7 @@ class LabUnderTest:
 
     def var(self, host: str, name: str) -> Any:
         """A variable of a host, templated as Ansible does (about 2 s)."""
-        return _variable(self.name, host, name)
+        return variable(host, name)
 
     def ansible(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ansible-playbook on this lab, such as ``playbooks/directory.yml``."""
@@ -116,12 +116,12 @@ def _ansible_environment() -> dict[str, str]:
 
 
 @functools.cache
-def _variable(_lab: str, host: str, name: str) -> Any:
+def variable(host: str, name: str) -> Any:
+    """A variable of a host, templated as Ansible does, for the lab that ENT_LAB names."""
     result = subprocess.run(
         ["ansible", host, "-m", "ansible.builtin.debug", "-a", f"var={name}"],
         cwd=REPOSITORY,
-        env=_ansible_environment()
-        | {"ANSIBLE_STRATEGY": "linear", "ANSIBLE_CALLBACKS_ENABLED": ""},
+        env=_ansible_environment() | {"ANSIBLE_STRATEGY": "linear"},
         capture_output=True,
         text=True,
         check=True,
