@@ -121,7 +121,9 @@ def variable(host: str, name: str) -> Any:
     result = subprocess.run(
         ["ansible", host, "-m", "ansible.builtin.debug", "-a", f"var={name}"],
         cwd=REPOSITORY,
-        env=_ansible_environment() | {"ANSIBLE_STRATEGY": "linear"},
+        # debug needs no host, but a connection plugin that is there without Mitogen
+        env=_ansible_environment()
+        | {"ANSIBLE_STRATEGY": "linear", "ENT_LAB_CONNECTION": "community.docker.docker"},
         capture_output=True,
         text=True,
         check=True,
