@@ -37,19 +37,25 @@ def _only_one(lab: Lab) -> Iterator[None]:
         yield
 
 
-def _ready(lab: Lab, tests: bool) -> None:
-    """Check the machine, then put on the controller what a lab needs."""
+def _check(lab: Lab, tests: bool) -> list[str]:
+    """Look at the machine, changing nothing; the Debian packages that it lacks."""
     with phase("Checks of this machine"):
         packages = controller.missing_packages(tests)
         problems = preflight.examine(lab, packages)
-        if problems:
-            listed = "\n\n".join(str(problem) for problem in problems)
-            raise LabError(f"this machine is not ready, and nothing was changed.\n\n{listed}")
+    if problems:
+        listed = "\n\n".join(str(problem) for problem in problems)
+        raise LabError(f"this machine is not ready, and nothing was changed.\n\n{listed}")
+    return packages
+
+
+def _provide(lab: Lab, tests: bool, packages: list[str]) -> None:
+    """Put on the controller what a lab needs."""
     settings.remember(lab)
     if packages or docker.find_engine().version is None:
         with phase("Packages and engine of the controller"):
             controller.install_packages(lab, packages)
             controller.ensure_engine(lab)
+        _check(lab, tests)  # now with what only a running engine can tell
     in_parallel(
         ("Python environment and applications", lambda: _python(lab, tests)),
         ("Base image", lambda: image.ensure(lab)),
@@ -62,8 +68,9 @@ def _python(lab: Lab, tests: bool) -> None:
 
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:
+    packages = _check(lab, tests=False)
     with _only_one(lab):
-        _ready(lab, tests=False)
+        _provide(lab, False, packages)
         command = ["ansible-playbook", "playbooks/lab/up.yml", *shlex.split(options.ansible)]
         code = subprocess.run(
             command,
@@ -134,7 +141,7 @@ def main() -> int:
             case "browser":
                 return browser.open_browser(lab)
             case "ready":
-                _ready(lab, tests=True)
+                _provide(lab, True, _check(lab, tests=True))
                 return 0
             case _:
                 environment = _play_environment(lab)
