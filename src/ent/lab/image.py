@@ -18,8 +18,10 @@ from .settings import REPOSITORY, Lab
 
 SUITE = "trixie"
 
-# A minimal Debian server: what its installer would leave, and what Ansible
-# needs of a host. Roles install what they need themselves.
+# A minimal Debian server: what its installer would leave when asked for French,
+# what Ansible needs of a host, and what every role's host needs, so that it is
+# installed once and not once for each container. Roles install what they need
+# themselves, wherever it is not there.
 PACKAGES = (
     "systemd",
     "systemd-sysv",
@@ -31,8 +33,13 @@ PACKAGES = (
     "ca-certificates",
     "nftables",
     "locales",
+    "openssl",
+    "ssl-cert",
     "tzdata",
+    "unattended-upgrades",
 )
+
+LOCALE = "fr_FR.UTF-8"
 
 # Containers are thrown away, so dpkg need not wait for the disk, and nobody
 # reads the documentation in them.
@@ -55,6 +62,8 @@ def _command() -> list[str]:
         # The package lists stay: hosts made in the next hours need no download of their own.
         "--skip=cleanup/apt/lists",
         *(f"--dpkgopt={setting}" for setting in _SETTINGS),
+        f"--customize-hook=echo '{LOCALE} UTF-8' > \"$1/etc/locale.gen\"",
+        '--customize-hook=chroot "$1" locale-gen',
     ]
     proxy = subprocess.run(
         ["apt-config", "dump", "--format", "%v%n", "Acquire::http::Proxy"],
@@ -69,7 +78,7 @@ def _command() -> list[str]:
 
 def reference() -> str:
     """The image's name; a change of the recipe changes it."""
-    recipe = "\n".join((SUITE, *PACKAGES, *_SETTINGS))
+    recipe = "\n".join((SUITE, LOCALE, *PACKAGES, *_SETTINGS))
     return f"ent-base:{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
