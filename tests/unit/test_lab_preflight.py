@@ -83,6 +83,13 @@ def test_a_route_in_the_way_is_named_but_not_our_own_bridge() -> None:
     assert preflight.networks(LAB, own, {"ent": ["10.213.7.0/24"]}) == []
 
 
+def test_the_bridge_of_an_engine_that_died_is_no_clash() -> None:
+    own = [(IPv4Network("10.213.7.0/24"), "br-1234")]
+    assert preflight.networks(LAB, own, None) == []
+    assert preflight.networks(LAB, own, {}) != []
+    assert preflight.networks(LAB, [(IPv4Network("10.213.7.0/24"), "tun0")], None) != []
+
+
 def test_a_lab_keeps_its_network() -> None:
     (found,) = preflight.networks(LAB, [], {"ent": ["10.99.1.0/24"]})
     assert "make down" in str(found)

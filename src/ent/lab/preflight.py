@@ -156,9 +156,20 @@ def engine(found: docker.Engine, root: bool, missing: list[str]) -> list[Problem
 
 
 def networks(
-    lab: Lab, routes: list[tuple[IPv4Network, str]], docker_networks: dict[str, list[str]]
+    lab: Lab, routes: list[tuple[IPv4Network, str]], docker_networks: dict[str, list[str]] | None
 ) -> list[Problem]:
-    """No route of the machine and no other Docker network overlaps the lab's."""
+    """No route of the machine and no other Docker network overlaps the lab's.
+
+    Args:
+        lab: whose network it is about.
+        routes: destinations and devices.
+        docker_networks: names and subnets; None when no engine answers. Then a bridge with just
+            the lab's network is taken for what an engine that died left, until one can tell.
+
+    """
+    if docker_networks is None:
+        routes = [(r, d) for r, d in routes if not (r == lab.network and d.startswith("br-"))]
+        docker_networks = {}
     remedy = "choose another /24: make up LAB_PREFIX=10.x.y"
     problems = []
     own_network = docker.network_name(lab)
@@ -234,7 +245,7 @@ def examine(lab: Lab, missing_packages: list[str]) -> list[Problem]:
         *(watches(*_inotify(), len(_HOSTS.findall(_INVENTORY.read_text()))) if not running else []),
         *engine(found, os.geteuid() == 0, missing_packages),
     ]
-    known = docker.networks() if found.version else {}
+    known = docker.networks() if found.version else None
     problems += networks(lab, _routes(), known)
     if found.version:
         problems += owner(lab, docker.containers(lab))

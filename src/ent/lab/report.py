@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from . import docker
 from .settings import Lab, LabError
 
 _NSS_WRAPPER = Path("/usr/lib/x86_64-linux-gnu/libnss_wrapper.so")
@@ -77,6 +78,8 @@ def test_environment(lab: Lab) -> dict[str, str]:
 def status(lab: Lab) -> int:
     """Print one line per service; 0 when all are healthy."""
     found = facts(lab)
+    if docker.find_engine().version is None:
+        raise LabError("the Docker engine does not answer. make up starts it, and the lab with it.")
     checks = [
         (check, host)
         for check in found["health"]
