@@ -1,17 +1,10 @@
 """The check that argument_specs and defaults agree finds each way to disagree."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location(
-    "docs_tool", Path(__file__).parents[2] / "tools" / "docs.py"
-)
-assert _SPEC
-assert _SPEC.loader
-docs = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(docs)
+from loading import load
+
+docs = load("tools/docs.py")
 
 
 def test_agreement() -> None:

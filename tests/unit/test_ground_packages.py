@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 
-ROOT = Path(__file__).resolve().parents[2]
+from loading import ROOT, load
 
-
-def _load(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ent_host = _load("roles/common/library/ent_host.py")
+ent_host = load("roles/common/library/ent_host.py")
 
 
 def _lookup(root: Path, *groups: str, roles: tuple[str, ...] = ()) -> list[str]:

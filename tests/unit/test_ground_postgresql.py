@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-PATH = Path(__file__).resolve().parents[2] / "roles/postgresql/library/ent_postgresql.py"
+from loading import load
 
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ent_postgresql", PATH)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-pg = _load()
+pg = load("roles/postgresql/library/ent_postgresql.py")
 ROLES = [{"name": "portal", "password": "secret1"}]
 DATABASES = [{"name": "portal", "owner": "portal"}]
 # What PostgreSQL 17 stored for CREATE ROLE … PASSWORD 'secret1'.

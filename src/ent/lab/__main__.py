@@ -37,14 +37,21 @@ def _only_one(lab: Lab) -> Iterator[None]:
         yield
 
 
-def _check(lab: Lab, tests: bool) -> list[str]:
-    """Look at the machine, changing nothing; the Debian packages that it lacks."""
+def _check(lab: Lab, tests: bool, done: str = "nothing was changed") -> list[str]:
+    """Look at the machine, changing nothing; the Debian packages that it lacks.
+
+    Args:
+        lab: the lab that is to be.
+        tests: whether it will be tested, too.
+        done: what was changed before this check, for the message.
+
+    """
     with phase("Checks of this machine"):
         packages = controller.missing_packages(tests)
         problems = preflight.examine(lab, packages)
     if problems:
         listed = "\n\n".join(str(problem) for problem in problems)
-        raise LabError(f"this machine is not ready, and nothing was changed.\n\n{listed}")
+        raise LabError(f"this machine is not ready, and {done}.\n\n{listed}")
     return packages
 
 
@@ -55,7 +62,8 @@ def _provide(lab: Lab, tests: bool, packages: list[str]) -> None:
         with phase("Packages and engine of the controller"):
             controller.install_packages(lab, packages)
             controller.ensure_engine(lab)
-        _check(lab, tests)  # now with what only a running engine can tell
+        # now with what only a running engine can tell
+        _check(lab, tests, "only packages were installed and the engine was started")
     in_parallel(
         ("Python environment and applications", lambda: _python(lab, tests)),
         ("Base image", lambda: image.ensure(lab)),
