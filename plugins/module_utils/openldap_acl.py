@@ -6,6 +6,7 @@ what the integration test executes. This module knows its form; its head explain
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,11 +41,13 @@ class Row:
     when: str | None
     values: str | None
     rights: Mapping[str, str]
+    example: str | None = None
 
     @property
     def label(self) -> str:
         """Where the row stands, for messages."""
-        return f"{self.region}/{self.set}" + (f" when {self.when}" if self.when else "")
+        when = f" when {self.when}" if self.when else ""
+        return f"{self.region}/{self.set}{when}" + (f" values {self.example}" if self.values else "")
 
     def right(self, who: str) -> str:
         """The right of an identity; what the table does not grant is none.
@@ -61,49 +64,46 @@ class Row:
 def parse(table: Mapping[str, Any]) -> list[Row]:
     """Rows in the order in which slapd reads them.
 
-    A conditional row has the rights of its plain row below its own.
+    A narrower row (conditional, or for some values) has the rights of its plain row below its own.
     """
     rows = [(item, dict(item.get("rights") or {})) for item in table["rows"]]
-    plain = {(i["region"], i["set"]): rights for i, rights in rows if not i.get("when")}
+    plain = {
+        (i["region"], i["set"]): rights
+        for i, rights in rows
+        if not (i.get("when") or i.get("values"))
+    }
     out: list[Row] = []
-    seen: set[tuple[str, str, str | None]] = set()
+    seen: set[tuple[str, str, str | None, str | None]] = set()
     finished: set[tuple[str, str]] = set()
     for item, rights in rows:
         key = (item["region"], item["set"])
-        where = "/".join(key)
-        when = item.get("when")
+        when, values = item.get("when"), item.get("values")
+        where = "/".join(key) + (f" when {when}" if when else "")
         if item["region"] not in table["regions"]:
             raise TableError(f"row {where}: region {item['region']} is not among regions.")
         if item["set"] not in table["sets"]:
             raise TableError(f"row {where}: set {item['set']} is not among sets.")
         if when is not None and when not in table["conditions"]:
             raise TableError(f"row {where}: condition {when} is not among conditions.")
-        if when is not None and key not in plain:
+        if (when or values) and key not in plain:
+            raise TableError(f"row {where}: there is no plain row of this region and set.")
+        if key in finished or (*key, when, values) in seen:
             raise TableError(
-                f"row {where} when {when}: there is no plain row of this region and set."
+                f"row {where}: slapd would never reach it, an earlier row says all. "
+                "Put conditional rows before the plain one."
             )
-        if key in finished or (*key, when) in seen:
-            raise TableError(
-                f"row {where}{' when ' + when if when else ''}: slapd would never reach it, "
-                "an earlier row says all. Put conditional rows before the plain one."
-            )
+        if values and not re.search(values, item.get("example") or "", re.IGNORECASE):
+            raise TableError(f"row {where}: values need an example that has their form.")
         for who, right in rights.items():
             if right not in RIGHTS:
                 raise TableError(
                     f"row {where}: right {right} of {who} is not one of {', '.join(RIGHTS)}."
                 )
-        seen.add((*key, when))
-        if when is None:
+        seen.add((*key, when, values))
+        if not (when or values):
             finished.add(key)
-        out.append(
-            Row(
-                item["region"],
-                item["set"],
-                when,
-                item.get("values"),
-                {**plain.get(key, {}), **rights},
-            )
-        )
+        granted = {**plain.get(key, {}), **rights}
+        out.append(Row(*key, when, values, granted, item.get("example")))
     return out
 
 
@@ -179,7 +179,8 @@ def markdown(table: Mapping[str, Any]) -> str:
         out.append("|---" * (len(who) + 2) + "|")
         for row in here:
             cells = [row.rights.get(w, "") for w in who]
-            cells = ["" if cell == "none" and not row.when else cell for cell in cells]
+            narrow = row.when or row.values
+            cells = ["" if cell == "none" and not narrow else cell for cell in cells]
             only = f" (values `{row.values}`)".replace("|", "\\|") if row.values else ""
             out.append(f"| {row.set} | {row.when or ''}{only} | " + " | ".join(cells) + " |")
     return "\n".join(out) + "\n"

@@ -31,11 +31,13 @@ OPERATIONAL = {
     "entryCSN",
     "contextCSN",
     "memberOf",
+    "modifyTimestamp",
     "pwdAccountLockedTime",
 }
 #: Values by attribute where the syntax asks for more than a word.
 VALUES = {
     "supannListeRouge": "FALSE",
+    "entTelephoneHidden": "FALSE",
     "supannAutreTelephone": "04 65 71 00 91",
     "telephoneNumber": "04 65 71 00 92",
     "facsimileTelephoneNumber": "04 65 71 00 93",
@@ -78,6 +80,7 @@ PEOPLE: dict[str | None, dict[str, tuple[str, dict[str, str]]]] = {
         "acl-red": ("A:SupannActif", {"supannListeRouge": "TRUE"}),
         "acl-closed": ("I:SupannExpire", {}),
     },
+    "telephone-hidden": {"acl-hidden": ("A:SupannActif", {"entTelephoneHidden": "TRUE"})},
     "may-not-sign-in": {"acl-suspended": ("S:SupannVerrouAdministratif", {})},
 }
 
@@ -233,6 +236,7 @@ def may_modify(connection: Connection, dn: str, mods: list[Any]) -> bool:
 
 OTHER = {
     "supannListeRouge": "TRUE",
+    "entTelephoneHidden": "TRUE",
     "entMailQuota": "101",
     "supannEmpDateFin": "20310101000000Z",
     "supannExtDateFin": "20310101000000Z",
@@ -247,20 +251,42 @@ OTHER = {
 }
 
 
-def can(scene: Scene, connection: Connection, dn: str, attribute: str) -> set[str]:
-    """What the holder of a connection can do with an attribute of an entry."""
+#: (set, whether the row is for some values) -> a value that the row decides on, and another such
+#: value that no entry has. For sets of which other rows decide on some values.
+SAMPLES = {("class", True): ("supannPerson", "person"), ("class", False): ("device", "account")}
+
+
+def can(
+    scene: Scene, connection: Connection, dn: str, attribute: str, row: acl.Row
+) -> tuple[set[str], set[str]]:
+    """What the holder of a connection can do with an attribute of an entry, and what was tried."""
     value = scene.values[dn].get(attribute)
     assert value is not None, f"the scene lacks {attribute} of {dn}"
-    out = set()
-    if reads(connection, dn, attribute):
-        out.add("read")
+    other = scene.directory.dn("x") if attribute in NAMES else OTHER.get(attribute, "04 99")
+    sample = row.example if row.values else value
+    if (row.set, bool(row.values)) in SAMPLES:
+        sample, other = SAMPLES[row.set, bool(row.values)]
+    assert sample is not None
+    out = {"read"} if reads(connection, dn, attribute) else set()
+    tried = {"read", "search", "compare", "add", "delete"}
+    if sample not in (value, "supannPerson"):
+        # The entry has not this value: it can be neither found nor compared.
+        tried -= {"search", "compare"}
+    return out | _more(connection, dn, attribute, sample, other, tried), tried
+
+
+def _more(
+    connection: Connection, dn: str, attribute: str, value: str, other: str, tried: set[str]
+) -> set[str]:
+    """What can be done besides reading."""
+    out: set[str] = set()
     if (
         attribute in NO_EQUALITY or attribute == "contextCSN"
     ):  # the latter is in memory, and in no filter's reach
         return out
-    if sees(connection, dn, f"({attribute}={ldap.filter.escape_filter_chars(value)})"):
+    if "search" in tried and sees(connection, dn, f"({attribute}={ldap.filter.escape_filter_chars(value)})"):
         out.add("search")
-    if compares(connection, dn, attribute, value):
+    if "compare" in tried and compares(connection, dn, attribute, value):
         out.add("compare")
     if attribute in OPERATIONAL or attribute in ONLY_AT_CREATION:
         return out
@@ -272,7 +298,6 @@ def can(scene: Scene, connection: Connection, dn: str, attribute: str) -> set[st
         return out | ({"add", "delete"} if may_modify(connection, dn, again) else set())
     if may_modify(connection, dn, [(ldap.MOD_ADD, attribute, [value.encode()])]):
         out.add("add")
-    other = scene.directory.dn("x") if attribute in NAMES else OTHER.get(attribute, "04 99")
     if may_modify(connection, dn, [(ldap.MOD_DELETE, attribute, [other.encode()])]):
         out.add("delete")
     return out
@@ -318,7 +343,8 @@ def test_cell(scene: Scene, row: acl.Row, who: str) -> None:
             if attribute in NO_EQUALITY or attribute == "contextCSN":
                 allowed = allowed & {"read"}
             # `see` needs the entry itself to be readable, which it is wherever an attribute is.
-            found = can(scene, connection, dn, attribute)
+            found, tried = can(scene, connection, dn, attribute, row)
+            allowed &= tried
             if attribute == "mail":  # to compare also asks the right on its subtype supannAutreMail
                 found, allowed = found - {"compare"}, allowed - {"compare"}
             assert found == allowed, f"{attribute} of {dn}"

@@ -81,6 +81,16 @@ def test_database_opened_or_given_away_by_hand() -> None:
     assert _words(state) == ["owner of database portal", "close database portal"]
 
 
+def test_other_clients_may_connect_and_those_who_are_no_more_may_not() -> None:
+    databases = [{"name": "portal", "owner": "portal", "users": ["reader"]}]
+    state = _state()
+    steps = pg.plan(state, ROLES, databases, "fr-FR")
+    assert [what for what, _sql in steps] == ["let reader into database portal"]
+    state["databases"]["portal"]["users"] = ["reader", "gone"]
+    steps = pg.plan(state, ROLES, databases, "fr-FR")
+    assert [what for what, _sql in steps] == ["keep gone out of database portal"]
+
+
 def test_names_and_texts_are_quoted() -> None:
     assert pg.quote_name('a"b') == '"a""b"'
     assert pg.quote_text("a'b") == "'a''b'"

@@ -34,6 +34,7 @@ SMALL: dict[str, Any] = {
             "set": "state",
             "when": "new",
             "values": "^A$",
+            "example": "A",
             "rights": {"web": "write"},
         },
         {
@@ -66,7 +67,8 @@ def test_rendering() -> None:
         (2, {"set": "stat"}, "stat is not among sets"),
         (0, {"when": "old"}, "old is not among conditions"),
         (0, {"rights": {"web": "wirte"}}, "right wirte of web"),
-        (0, {"when": None}, "never reach"),
+        (0, {"when": None, "values": None}, "never reach"),
+        (0, {"example": "B"}, "an example"),
         (1, {"when": "new"}, "no plain row"),
     ],
 )

@@ -28,7 +28,9 @@ options:
     elements: dict
     required: true
   databases:
-    description: Databases, each with C(name) and C(owner).
+    description:
+      - Databases, each with C(name) and C(owner), and C(users), other roles which may connect. What these
+        see there is for the owner to grant.
     type: list
     elements: dict
     required: true
@@ -53,7 +55,10 @@ SELECT json_build_object(
   'databases', (SELECT coalesce(json_object_agg(datname, json_build_object(
       'owner', pg_get_userbyid(datdba),
       'public', EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
-                        WHERE grantee = 0))), '{}')
+                        WHERE grantee = 0),
+      'users', (SELECT coalesce(json_agg(pg_get_userbyid(grantee)), '[]')
+                FROM aclexplode(datacl)
+                WHERE privilege_type = 'CONNECT' AND grantee NOT IN (0, datdba)))), '{}')
     FROM pg_database WHERE datname <> 'template0'));
 """
 
@@ -129,6 +134,27 @@ def database_steps(database, present, icu_locale):
     return []
 
 
+def user_steps(database, present):
+    """Who else may connect to one database."""
+    name, quoted = database["name"], quote_name(database["name"])
+    wanted, found = set(database.get("users") or []), set((present or {}).get("users", []))
+    steps = [
+        (
+            f"let {user} into database {name}",
+            f"GRANT CONNECT ON DATABASE {quoted} TO {quote_name(user)}",
+        )
+        for user in sorted(wanted - found)
+    ]
+    steps += [
+        (
+            f"keep {user} out of database {name}",
+            f"REVOKE ALL ON DATABASE {quoted} FROM {quote_name(user)}",
+        )
+        for user in sorted(found - wanted)
+    ]
+    return steps
+
+
 def plan(state, roles, databases, icu_locale):
     """Statements, each with what it does in words, that lead from a state to the wanted one."""
     steps = []
@@ -140,6 +166,8 @@ def plan(state, roles, databases, icu_locale):
         if state["databases"].get(name, {"public": True})["public"]:
             revoke = f"REVOKE ALL ON DATABASE {quote_name(name)} FROM PUBLIC"
             steps.append((f"close database {name}", revoke))
+    for database in databases:
+        steps += user_steps(database, state["databases"].get(database["name"]))
     return steps
 
 
@@ -179,6 +207,7 @@ def main():
                 "options": {
                     "name": {"type": "str", "required": True},
                     "owner": {"type": "str", "required": True},
+                    "users": {"type": "list", "elements": "str"},
                 },
             },
             "icu_locale": {"type": "str", "default": "fr-FR"},

@@ -6,15 +6,24 @@
     person = directory.person("jmartin")
 
 A `Directory` may be shared by threads. Every failure to get an answer is a
-`DirectoryUnavailable`; "there is no such entry" is `None` or an empty result.
+`DirectoryUnavailable`; "there is no such entry" is `None` or an empty result; a
+change that the directory refuses is a `DirectoryRefused`.
 """
 
-from ent.directory.connection import (
-    Directory,
+from ent.directory.connection import Directory, DirectorySettings, Scope
+from ent.directory.errors import (
+    AccountLocked,
+    AlreadyExists,
+    Conflict,
     DirectoryMisconfigured,
-    DirectorySettings,
+    DirectoryRefused,
     DirectoryUnavailable,
-    Scope,
+    NoSuchEntry,
+    NotAllowed,
+    PasswordRefused,
+    StaleEntry,
+    WriteUncertain,
+    WrongPassword,
 )
 from ent.directory.filters import (
     Filter,
@@ -31,19 +40,31 @@ from ent.directory.filters import (
     starts_with,
 )
 from ent.directory.model import AccountState, Entry, Person, Structure
+from ent.directory.writing import Change
 
 __all__ = [
+    "AccountLocked",
     "AccountState",
+    "AlreadyExists",
+    "Change",
+    "Conflict",
     "Directory",
     "DirectoryMisconfigured",
+    "DirectoryRefused",
     "DirectorySettings",
     "DirectoryUnavailable",
     "Entry",
     "Filter",
     "FilterError",
+    "NoSuchEntry",
+    "NotAllowed",
+    "PasswordRefused",
     "Person",
     "Scope",
+    "StaleEntry",
     "Structure",
+    "WriteUncertain",
+    "WrongPassword",
     "all_of",
     "any_of",
     "at_least",

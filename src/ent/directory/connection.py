@@ -11,16 +11,36 @@ from typing import Any, TypeVar
 
 import ldap
 from ldap.controls import SimplePagedResultsControl
+from ldap.controls.ppolicy import PasswordPolicyControl
 from ldap.ldapobject import SimpleLDAPObject
 
+from ent.directory.errors import (
+    AccountLocked,
+    DirectoryMisconfigured,
+    DirectoryRefused,
+    DirectoryUnavailable,
+    WriteUncertain,
+    WrongPassword,
+)
 from ent.directory.filters import Filter, equals
 from ent.directory.model import Entry, Person, Structure
+from ent.directory.writing import Change, policy_errors, refusal
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 # The connection is no longer good, the server may be: worth one new connection.
 _CONNECTION_LOST = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE)
+# No answer to a request that was sent, as far as the client knows.
+_NO_ANSWER = (
+    ldap.SERVER_DOWN,
+    ldap.TIMEOUT,
+    ldap.TIMELIMIT_EXCEEDED,
+    ldap.CONNECT_ERROR,
+    ldap.DECODING_ERROR,
+    ldap.LOCAL_ERROR,
+    ldap.OTHER,
+)
 # Somebody has to change a setting or an access rule; asking again is no use.
 _MISCONFIGURED = (
     ldap.INVALID_CREDENTIALS,
@@ -33,14 +53,6 @@ _MISCONFIGURED = (
     ldap.FILTER_ERROR,
     ldap.PARAM_ERROR,
 )
-
-
-class DirectoryUnavailable(Exception):  # noqa: N818 - says what happened, as callers read it
-    """The directory gave no answer. The message is for the log, not for a page."""
-
-
-class DirectoryMisconfigured(DirectoryUnavailable):
-    """The directory refused this service's identity, base or request."""
 
 
 class Scope(enum.IntEnum):
@@ -215,6 +227,92 @@ class Directory:
                 if not control.cookie:
                     return
 
+    def compare(self, dn: str, attribute: str, value: str) -> bool:
+        """Whether the entry has this value of the attribute, as the directory compares it.
+
+        The value is tried, never read. An entry that does not exist, for this
+        identity, has no value.
+        """
+
+        def ask(connection: SimpleLDAPObject) -> bool:
+            try:
+                return bool(connection.compare_s(dn, attribute, value.encode()))
+            except (ldap.NO_SUCH_ATTRIBUTE, ldap.NO_SUCH_OBJECT):
+                return False
+
+        return self._ask(ask)
+
+    # Changes. One operation each, all or nothing, and never silently repeated.
+
+    def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
+        """Make an entry.
+
+        Raises:
+            AlreadyExists, Conflict, NotAllowed: refused; nothing was changed.
+            WriteUncertain: no answer came; the entry is there, or is not.
+            DirectoryUnavailable: the directory could not be asked; nothing was changed.
+
+        """
+        record = [
+            (name, [value.encode() for value in values])
+            for name, values in attributes.items()
+            if values
+        ]
+        self._write(lambda connection: connection.add_s(dn, record))
+
+    def modify(self, dn: str, changes: Sequence[Change]) -> None:
+        """Make these changes to an entry in one operation: all of them, or none.
+
+        Raises:
+            StaleEntry, Conflict, PasswordRefused, NoSuchEntry, NotAllowed: refused;
+                nothing was changed.
+            WriteUncertain: no answer came; all changes were made, or none.
+            DirectoryUnavailable: the directory could not be asked; nothing was changed.
+
+        """
+        record = [change.to_ldap() for change in changes]
+        controls = (
+            [PasswordPolicyControl()]
+            if any(change.attribute.lower() == "userpassword" for change in changes)
+            else None
+        )
+        self._write(lambda connection: connection.modify_ext_s(dn, record, serverctrls=controls))
+
+    def check_password(self, dn: str, password: str) -> bool:
+        """Whether this is the entry's password, and the entry may sign in.
+
+        A wrong password counts for the directory's lock. Uses a connection of its own.
+
+        Raises:
+            AccountLocked: too many wrong passwords; the directory tries none for now.
+
+        """
+        try:
+            connection = self._connect_as(dn, password)
+        except AccountLocked:
+            raise
+        except WrongPassword:
+            return False
+        _unbind(connection)
+        return True
+
+    def change_password(self, dn: str, old: str, new: str) -> None:
+        """Change a password as the person whose it is (RFC 3062).
+
+        Raises:
+            WrongPassword: `old` is wrong; AccountLocked: too many wrong ones.
+            PasswordRefused: the directory's rule refuses `new`.
+            WriteUncertain: no answer came; `new` is the password, or `old` still is.
+
+        """
+        connection = self._connect_as(dn, old)
+        try:
+            # the bind has proved the old one; nobody, not even oneself, compares with a password
+            with _translated(), _writing():
+                connection.passwd_s(None, None, new, serverctrls=[PasswordPolicyControl()])
+        finally:
+            _unbind(connection)
+
     # Connections
 
     def close(self) -> None:
@@ -240,21 +338,49 @@ class Directory:
         with self._connection() as connection:
             return ask(connection)
 
+    def _write(self, write: Callable[[SimpleLDAPObject], object]) -> None:
+        with self._connection(alive=True) as connection, _writing():
+            write(connection)
+
+    def _connect_as(self, dn: str, password: str) -> SimpleLDAPObject:
+        """A connection bound as a person, for one request; the pool's are the service's."""
+        if not password:
+            # A simple bind with an empty password succeeds as nobody (RFC 4513, 5.1.2).
+            raise WrongPassword("empty password")
+        with _translated():
+            connection = _prepare(self.settings)
+        try:
+            with _translated():
+                try:
+                    connection.simple_bind_s(dn, password, serverctrls=[PasswordPolicyControl()])
+                except ldap.INVALID_CREDENTIALS as error:
+                    if "accountLocked" in policy_errors(error):
+                        raise AccountLocked(_describe(error)) from error
+                    raise WrongPassword(_describe(error)) from error
+        except BaseException:
+            _unbind(connection)
+            raise
+        return connection
+
     @contextmanager
-    def _connection(self) -> Iterator[SimpleLDAPObject]:
-        """Lend a connection; LDAP errors inside the block come out as DirectoryUnavailable."""
+    def _connection(self, *, alive: bool = False) -> Iterator[SimpleLDAPObject]:
+        """Lend a connection; LDAP errors inside the block come out as DirectoryUnavailable.
+
+        alive: ask the server something on a connection that was idle before
+            lending it, for requests that cannot be repeated.
+        """
         if not self._slots.acquire(timeout=self.settings.timeout):
             raise DirectoryUnavailable(
                 f"all {self.settings.pool_size} connections to the directory are in use"
             )
         try:
-            connection = self._take()
+            connection = self._take(alive=alive)
             good = False
             try:
                 with _translated():
                     yield connection
                 good = True
-            except DirectoryMisconfigured:
+            except (DirectoryMisconfigured, DirectoryRefused):
                 good = True
                 raise
             finally:
@@ -266,13 +392,15 @@ class Directory:
         finally:
             self._slots.release()
 
-    def _take(self) -> SimpleLDAPObject:
+    def _take(self, *, alive: bool) -> SimpleLDAPObject:
         while True:
             with self._lock:
                 connection, since = self._idle.pop() if self._idle else (None, 0.0)
             if connection is None:
                 return self._open()
-            if time.monotonic() - since < self.settings.max_idle:
+            if time.monotonic() - since < self.settings.max_idle and (
+                not alive or _answers(connection)
+            ):
                 return connection
             _unbind(connection)
 
@@ -297,7 +425,27 @@ class Directory:
 
 
 def _connect(settings: DirectorySettings) -> SimpleLDAPObject:
-    """A new connection, encrypted with a verified certificate, bound as the service identity."""
+    """A new connection, bound as the service identity."""
+    connection = _prepare(settings)
+    try:
+        connection.simple_bind_s(settings.bind_dn, settings.password)
+    except BaseException:
+        _unbind(connection)
+        raise
+    return connection
+
+
+def _answers(connection: SimpleLDAPObject) -> bool:
+    try:
+        connection.whoami_s()
+    except ldap.LDAPError as error:
+        log.info("idle connection to the directory is lost: %r", error)
+        return False
+    return True
+
+
+def _prepare(settings: DirectorySettings) -> SimpleLDAPObject:
+    """A new connection, encrypted with a verified certificate, bound as nobody yet."""
     connection = ldap.initialize(settings.uri)
     connection.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
     connection.set_option(ldap.OPT_REFERRALS, 0)
@@ -316,7 +464,6 @@ def _connect(settings: DirectorySettings) -> SimpleLDAPObject:
     try:
         if settings.uri.startswith("ldap://"):
             connection.start_tls_s()
-        connection.simple_bind_s(settings.bind_dn, settings.password)
     except BaseException:
         _unbind(connection)
         raise
@@ -343,6 +490,20 @@ def _translated() -> Iterator[None]:
         raise DirectoryMisconfigured(_describe(error)) from error
     except ldap.LDAPError as error:
         raise DirectoryUnavailable(_describe(error)) from error
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Errors of a change: refused, or not known whether it was made."""
+    try:
+        yield
+    except ldap.LDAPError as error:
+        refused = refusal(error, _describe(error))
+        if refused is not None:
+            raise refused from error
+        if isinstance(error, _NO_ANSWER):
+            raise WriteUncertain(_describe(error)) from error
+        raise
 
 
 def _describe(error: ldap.LDAPError) -> str:

@@ -14,13 +14,21 @@ class AccountState(enum.Enum):
     PRE_CREATED = "{COMPTE}I:SupannPrecree"
     ACTIVE = "{COMPTE}A:SupannActif"
     GRACE = "{COMPTE}A:SupannSursis"
+    # by the administration; only the administration ends it
     SUSPENDED = "{COMPTE}S:SupannVerrouAdministratif"
+    # by the feed, when the grace period after a departure is over
+    DEPARTED = "{COMPTE}S:SupannVerrouTechnique"
     EXPIRED = "{COMPTE}I:SupannExpire"
 
     @property
     def may_sign_in(self) -> bool:
         """Active accounts sign in, and those in the grace period after a departure."""
         return self in (AccountState.ACTIVE, AccountState.GRACE)
+
+    @property
+    def receives_mail(self) -> bool:
+        """Suspended accounts still receive; pre-created and expired ones do not."""
+        return self not in (AccountState.PRE_CREATED, AccountState.EXPIRED)
 
     @classmethod
     def sign_in_filter(cls) -> Filter:
