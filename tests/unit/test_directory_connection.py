@@ -12,10 +12,16 @@ import ldap
 import pytest
 
 from ent.directory import (
+    AlreadyExists,
+    Change,
+    Conflict,
     Directory,
     DirectoryMisconfigured,
     DirectorySettings,
     DirectoryUnavailable,
+    NotAllowed,
+    StaleEntry,
+    WriteUncertain,
     connection,
     equals,
     present,
@@ -42,6 +48,7 @@ class FakeConnection:
     def __init__(self, errors: list[type[ldap.LDAPError] | None]) -> None:
         self.errors = errors
         self.closed = False
+        self.modified = 0
 
     def search_ext(self, *_: Any, **__: Any) -> int:
         if self.errors and (error := self.errors.pop(0)):
@@ -50,6 +57,14 @@ class FakeConnection:
 
     def result3(self, *_: Any, **__: Any) -> tuple[int, list[Any], int, list[Any]]:
         return ldap.RES_SEARCH_RESULT, [ENTRY], 1, []
+
+    def modify_ext_s(self, *_: Any, **__: Any) -> None:
+        self.modified += 1
+        if self.errors and (error := self.errors.pop(0)):
+            raise error({"desc": "made by the test"})
+
+    def whoami_s(self) -> str:
+        return "dn:cn=x"
 
     def unbind_ext_s(self) -> None:
         self.closed = True
@@ -219,3 +234,38 @@ def test_a_server_that_says_nothing_costs_the_time_limit(silent_port: int) -> No
     with pytest.raises(DirectoryUnavailable):
         directory.ping()
     assert time.monotonic() - begin < 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "meaning"),
+    [
+        (ldap.SERVER_DOWN, WriteUncertain),
+        (ldap.TIMEOUT, WriteUncertain),
+        (ldap.ALREADY_EXISTS, AlreadyExists),
+        (ldap.INSUFFICIENT_ACCESS, NotAllowed),
+        (ldap.CONSTRAINT_VIOLATION, Conflict),
+        (ldap.NO_SUCH_ATTRIBUTE, StaleEntry),
+        (ldap.BUSY, DirectoryUnavailable),
+    ],
+)
+def test_a_change_is_asked_for_once_and_its_answer_named(
+    server: Server, answer: type[ldap.LDAPError], meaning: type[Exception]
+) -> None:
+    server.plan = [[answer]]
+    with pytest.raises(meaning) as raised:
+        Directory(settings()).modify("uid=a,dc=x", [Change.replace("sn", "A")])
+    assert raised.type is meaning
+    assert [one.modified for one in server.made] == [1]
+
+
+def test_a_refused_change_costs_no_connection(server: Server) -> None:
+    server.plan = [[ldap.INSUFFICIENT_ACCESS]]
+    directory = Directory(settings())
+    with pytest.raises(NotAllowed):
+        directory.modify("uid=a,dc=x", [Change.replace("sn", "A")])
+    find(directory)
+    assert server.attempts == 1
+
+
+def test_a_change_does_not_show_its_values() -> None:
+    assert "secret1" not in repr(Change.replace("userPassword", "secret1"))
