@@ -47,7 +47,9 @@ class Row:
     def label(self) -> str:
         """Where the row stands, for messages."""
         when = f" when {self.when}" if self.when else ""
-        return f"{self.region}/{self.set}{when}" + (f" values {self.example}" if self.values else "")
+        return f"{self.region}/{self.set}{when}" + (
+            f" values {self.example}" if self.values else ""
+        )
 
     def right(self, who: str) -> str:
         """The right of an identity; what the table does not grant is none.

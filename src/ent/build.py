@@ -1,4 +1,4 @@
-"""Build a web application on the controller: `python -m ent.build portal --output DIR`.
+"""Build an application on the controller: `python -m ent.build portal --output DIR`.
 
 The result is one self-contained archive that hosts unpack and run with Debian's
 Python; they need no package index. It is a function of its inputs: the same
@@ -7,7 +7,7 @@ inputs is only a look at a stamp.
 
     bin/ent-portal      starts it: serve, check-settings, any Django command
     lib/                locked pure Python packages, and the package `ent`
-    static/             style sheet and pictures, hashed names, compressed
+    static/             style sheet and pictures, hashed names, compressed (web applications)
 
 Compiled extensions are not in it: python3-ldap, -lxml, -psycopg and -requests
 come from Debian on the host, which keeps them secure.
@@ -32,7 +32,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APPLICATIONS = {"portal": ("directory", "web", "portal")}
+# What each consists of: packages and modules of `ent`, the last one with __main__.
+APPLICATIONS = {
+    "annuaire": ("naming.py", "directory", "web", "annuaire"),
+    "harpege": ("naming.py", "directory", "web/__init__.py", "web/config.py", "harpege"),
+    "mailmove": ("web/__init__.py", "web/config.py", "directory", "mailmove"),
+    "portal": ("directory", "web", "portal"),
+}
 TARGET_PYTHON = "3.13"
 # Locked for the test environment, taken from Debian on the host.
 FROM_DEBIAN = frozenset(
@@ -41,9 +47,12 @@ FROM_DEBIAN = frozenset(
         "charset-normalizer",
         "idna",
         "lxml",
+        "greenlet",
         "psycopg",
         "python-ldap",
         "requests",
+        "sqlalchemy",
+        "typing-extensions",
         "urllib3",
     }
 )
@@ -92,15 +101,13 @@ def _build(application: str, output: Path) -> Path:
         tree = Path(name)
         library = tree / "lib"
         _install_packages(ROOT / "requirements" / f"{application}.txt", library)
-        for part in APPLICATIONS[application]:
-            shutil.copytree(
-                ROOT / "src/ent" / part,
-                library / "ent" / part,
-                ignore=shutil.ignore_patterns("__pycache__", "*.pyc"),
-            )
-        shutil.copy(ROOT / "src/ent/__init__.py", library / "ent")
+        for source in _sources(application):
+            copy = library / "ent" / source.relative_to(ROOT / "src/ent")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, copy)
         _compile_catalogs(library / "ent")
-        _collect_static(application, library, tree / "static")
+        if "web" in APPLICATIONS[application]:
+            _collect_static(library, tree / "static")
         launcher = tree / "bin" / f"ent-{application}"
         launcher.parent.mkdir()
         launcher.write_text(LAUNCHER.format(application=application))
@@ -113,19 +120,19 @@ def _build(application: str, output: Path) -> Path:
     return artefact
 
 
+def _sources(application: str) -> list[Path]:
+    """The files of `ent` that an application consists of."""
+    files = [ROOT / "src/ent/__init__.py"]
+    for part in APPLICATIONS[application]:
+        path = ROOT / "src/ent" / part
+        files += [path] if path.suffix else path.rglob("*")
+    return [path for path in files if path.is_file() and "__pycache__" not in path.parts]
+
+
 def _inputs(application: str) -> str:
     """Digest of all that the artefact depends on."""
-    files = [
-        ROOT / "requirements" / f"{application}.txt",
-        Path(__file__),
-        ROOT / "src/ent/__init__.py",
-    ]
-    for part in APPLICATIONS[application]:
-        files += [
-            path
-            for path in (ROOT / "src/ent" / part).rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts
-        ]
+    lock = ROOT / "requirements" / f"{application}.txt"
+    files = [lock, Path(__file__), *_sources(application)]
     digest = hashlib.sha256()
     for path in sorted(files):
         content = path.read_bytes()
@@ -196,14 +203,18 @@ def _compile_catalogs(package: Path) -> None:
         source.unlink()
 
 
-def _collect_static(application: str, library: Path, target: Path) -> None:
+def _collect_static(library: Path, target: Path) -> None:
     """Run collectstatic with the artefact's own Django, which runs on this Python as well."""
+    apps = sorted(
+        ".".join(folder.parent.relative_to(library).parts)
+        for folder in (library / "ent").rglob("static")
+    )
     program = f"""
 import django
 from django.conf import settings
 from django.core.management import call_command
 settings.configure(
-    INSTALLED_APPS=["django.contrib.staticfiles", "ent.web", "ent.{application}"],
+    INSTALLED_APPS=["django.contrib.staticfiles", *{apps!r}],
     STATIC_ROOT={str(target)!r},
     STATIC_URL="/static/",
     STORAGES={{

@@ -33,6 +33,7 @@ OPERATIONAL = {
     "memberOf",
     "modifyTimestamp",
     "pwdAccountLockedTime",
+    "pwdChangedTime",
 }
 #: Values by attribute where the syntax asks for more than a word.
 VALUES = {
@@ -81,6 +82,7 @@ PEOPLE: dict[str | None, dict[str, tuple[str, dict[str, str]]]] = {
         "acl-closed": ("I:SupannExpire", {}),
     },
     "telephone-hidden": {"acl-hidden": ("A:SupannActif", {"entTelephoneHidden": "TRUE"})},
+    "suspended-by-administration": {"acl-barred": ("S:SupannVerrouAdministratif", {})},
     "may-not-sign-in": {"acl-suspended": ("S:SupannVerrouAdministratif", {})},
 }
 
@@ -154,6 +156,9 @@ def scene(lab: LabUnderTest) -> Iterator[Scene]:
     }
     text += ldif_add(group, group_entry)
     text += (
+        # a password that was changed has a time
+        f"dn: {directory.dn('acl-locked')}\nchangetype: modify\nreplace: userPassword\n"
+        f"userPassword: {PASSWORD}\n\n"
         f"dn: {directory.dn('acl-locked')}\nchangetype: modify\nadd: pwdAccountLockedTime\n"
         "pwdAccountLockedTime: 20200101000000Z\n\n"
     )
@@ -181,7 +186,7 @@ def targets(scene: Scene, row: acl.Row) -> list[str]:
     """Entries on which this row decides."""
     suffix = scene.directory.suffix
     if row.region == "people":
-        if row.set == "lock":
+        if row.set in ("lock", "password-time"):
             return [scene.directory.dn("acl-locked")]
         return [scene.directory.dn(uid) for uid in PEOPLE[row.when]]
     return {
@@ -284,7 +289,9 @@ def _more(
         attribute in NO_EQUALITY or attribute == "contextCSN"
     ):  # the latter is in memory, and in no filter's reach
         return out
-    if "search" in tried and sees(connection, dn, f"({attribute}={ldap.filter.escape_filter_chars(value)})"):
+    if "search" in tried and sees(
+        connection, dn, f"({attribute}={ldap.filter.escape_filter_chars(value)})"
+    ):
         out.add("search")
     if "compare" in tried and compares(connection, dn, attribute, value):
         out.add("compare")
@@ -324,7 +331,10 @@ def test_cell(scene: Scene, row: acl.Row, who: str) -> None:
         if connection is None:
             # The state of this person forbids it, so no right of theirs can be used: that is a row
             # of its own.
-            assert row.when in ("pre-created", "closed-or-unlisted", "may-not-sign-in")
+            assert row.when in (
+                *("pre-created", "closed-or-unlisted"),
+                *("suspended-by-administration", "may-not-sign-in"),
+            )
             continue
         attributes = TABLE["sets"][row.set]
         if row.set == "entry":
