@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import django
 from babel.messages.extract import extract_python
-from django.core.management import call_command
 
+import web_apps
 from ent.directory import AccountState, Directory, DirectoryUnavailable, Person, Structure
 
 URL = "https://ent.univ-provence.fr"
-CAS = "https://cas.univ-provence.fr/cas/"
+CAS = web_apps.CAS
 SERVICES = [
     {"name": {"fr": "Pour tous", "en": "For all"}, "url": "/x", "description": "Un"},
     {
@@ -37,42 +33,18 @@ SERVICES = [
 
 def settings(**changes: Any) -> dict[str, Any]:
     """Content of a settings file."""
-    return {
-        "url": URL,
-        "secret_key": "k" * 50,
-        "cas_url": CAS,
-        "ca_file": "/etc/ssl/certs/ca-certificates.crt",
-        "session_hours": 10,
-        "site": {
-            "university": "Université de Provence",
-            "support_phone": "04 65 71 00 10",
-            "support_mail": "assistance@univ-provence.fr",
-        },
-        "ldap": {
-            "uri": "ldaps://ldap.invalid",
-            "suffix": "dc=univ-provence,dc=fr",
-            "bind_dn": "cn=portal,ou=system,dc=univ-provence,dc=fr",
-            "password": "secret",
-            "ca_file": "/etc/ssl/certs/ca-certificates.crt",
-            "connect_timeout": 1,
-            "timeout": 1,
-        },
-        "database": {"name": ":memory:"},
-        "services": SERVICES,
-    } | changes
+    own = {"ldap": web_apps.ldap_settings("portal"), "services": SERVICES}
+    return web_apps.web_settings(URL, **own) | changes
+
+
+def django_settings() -> dict[str, Any]:
+    """The portal's Django settings."""
+    return web_apps.settings_of("ent.portal.settings", "ENT_PORTAL_SETTINGS", settings())
 
 
 def start() -> None:
     """Set Django up, once in the process, with tables."""
-    if "DJANGO_SETTINGS_MODULE" in os.environ:
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "settings.json"
-        path.write_text(json.dumps(settings()))
-        os.environ["ENT_PORTAL_SETTINGS"] = str(path)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "ent.portal.settings"
-        django.setup()
-        call_command("migrate", verbosity=0)
+    web_apps.start()
 
 
 class FakeDirectory(Directory):

@@ -58,4 +58,4 @@ def test_typography(name: str) -> None:
     text = TEXTS[name]
     assert "'" not in text, "typographic apostrophe"
     assert not re.search(r"\s{2}|^\s|\s$", text)
-    assert set(re.findall(r"\[(\w+)\]", text)) <= {"phone", "mail", "annuaire", "portal"}
+    assert set(re.findall(r"\[(\w+)\]", text)) <= {"phone", "mail", "annuaire", "portal", "reset"}

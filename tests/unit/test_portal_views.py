@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import portal_app
+import web_apps
 
 portal_app.start()
 
@@ -19,7 +20,8 @@ from django.test import Client  # noqa: E402
 from django_cas_ng.models import SessionTicket  # noqa: E402
 
 from ent.directory import AccountState  # noqa: E402
-from ent.portal import cas_http, profile, views  # noqa: E402
+from ent.portal import profile, views  # noqa: E402
+from ent.web import cas_http, signin  # noqa: E402
 
 SLO = (
     '<samlp:LogoutRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="x" Version="2.0">'
@@ -60,12 +62,18 @@ class FakeCas:
         return response
 
 
+@pytest.fixture(autouse=True)
+def process() -> Iterator[None]:
+    with web_apps.serving(portal_app.django_settings()):
+        yield
+
+
 @pytest.fixture
 def cas(monkeypatch: pytest.MonkeyPatch) -> FakeCas:
     fake = FakeCas()
     monkeypatch.setattr(cas_http.CasSession, "get", lambda _, *a, **k: fake.get(*a, **k))
-    monkeypatch.setattr(views.cas_probe(), "_yes_until", 0.0)
-    monkeypatch.setattr(views.cas_probe(), "_remember", 0.0)
+    monkeypatch.setattr(signin.cas_probe(), "_yes_until", 0.0)
+    monkeypatch.setattr(signin.cas_probe(), "_remember", 0.0)
     return fake
 
 

@@ -5,79 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ent.portal.services import Service
-from ent.web.config import load
+from ent.web.config import Ldap, WebConfig, load
 
 DEFAULT_PATH = Path("/etc/ent/portal/settings.json")
 
 
-@dataclass(frozen=True)
-class Site:
-    """What pages say about the university."""
-
-    university: str
-    support_phone: str
-    support_mail: str
-
-
-@dataclass(frozen=True)
-class Ldap:
-    """How to reach the directory (`ent.directory.DirectorySettings`)."""
-
-    uri: str
-    suffix: str
-    bind_dn: str
-    password: str
-    ca_file: str
-    connect_timeout: float | int
-    timeout: float | int
-
-
-@dataclass(frozen=True)
-class Database:
-    """`host` empty: a local SQLite file of that `name`, for development and tests."""
-
-    name: str
-    host: str = ""
-    port: int = 5432
-    user: str = ""
-    password: str = ""
-    ca_file: str = ""
-
-
-@dataclass(frozen=True)
-class PortalConfig:
+@dataclass(frozen=True, kw_only=True)
+class PortalConfig(WebConfig):
     """Everything the portal needs to know.
 
-    url: its own address as browsers see it, https://ent.univ-provence.fr
-    cas_url: the CAS server, with the slash its protocol paths follow
-    session_hours: how long a sign-in lasts at most
+    charter_version: of the charter in force; empty: nobody is asked to accept one.
+    charter_url: the page where it is read and accepted.
     """
 
-    url: str
-    secret_key: str
-    cas_url: str
-    ca_file: str
-    session_hours: int
-    site: Site
     ldap: Ldap
-    database: Database
     services: tuple[Service, ...]
+    charter_version: str = ""
+    charter_url: str = ""
 
     def __post_init__(self) -> None:
-        if self.url.endswith("/") or not self.url.startswith(
-            ("https://", "http://localhost:", "http://127.0.0.1:")
-        ):
+        super().__post_init__()
+        if self.charter_version and not self.charter_url.startswith("https://"):
             raise ValueError(
-                f"url is {self.url!r}, expected https://HOST without a slash at the end"
+                f"charter_url is {self.charter_url!r}, expected https://… "
+                f"for the charter {self.charter_version}"
             )
-        if not self.cas_url.endswith("/"):
-            raise ValueError(f"cas_url is {self.cas_url!r}, expected a slash at the end")
-        if len(self.secret_key) < 32:
-            raise ValueError(
-                f"secret_key has {len(self.secret_key)} characters, expected at least 32"
-            )
-        if self.session_hours < 1:
-            raise ValueError(f"session_hours is {self.session_hours}, expected 1 or more")
 
 
 def portal_config(path: Path | None = None) -> PortalConfig:

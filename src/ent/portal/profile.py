@@ -7,29 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
-from ent.directory import Directory, DirectorySettings, DirectoryUnavailable, Person
+from ent.directory import Directory, DirectoryUnavailable, Person
+from ent.web.affiliations import affiliation_label
+from ent.web.directory import directory_of
 
 log = logging.getLogger(__name__)
-
-# What eduPersonAffiliation's values are called; words that fit everybody.
-AFFILIATIONS: dict[str, Promise] = {
-    "affiliate": _("Personne extérieure associée"),
-    "alum": _("Ancien étudiant ou ancienne étudiante"),
-    "emeritus": _("Éméritat"),
-    "employee": _("Personnel de l’université"),
-    "faculty": _("Personnel enseignant-chercheur"),
-    "library-walk-in": _("Lecteur ou lectrice de la bibliothèque"),
-    "member": _("Membre de l’université"),
-    "registered-reader": _("Lecteur ou lectrice de la bibliothèque"),
-    "researcher": _("Personnel de recherche"),
-    "retired": _("Retraité ou retraitée de l’université"),
-    "staff": _("Personnel administratif, technique ou des bibliothèques"),
-    "student": _("Étudiant ou étudiante"),
-    "teacher": _("Personnel enseignant"),
-}
 
 
 class NotAllowed(Exception):  # noqa: N818
@@ -53,23 +36,7 @@ class Profile:
 @functools.cache
 def directory() -> Directory:
     """The process's connections to the directory."""
-    ldap = settings.PORTAL.ldap
-    return Directory(
-        DirectorySettings(
-            uri=ldap.uri,
-            suffix=ldap.suffix,
-            bind_dn=ldap.bind_dn,
-            password=ldap.password,
-            ca_file=ldap.ca_file,
-            connect_timeout=ldap.connect_timeout,
-            timeout=ldap.timeout,
-        )
-    )
-
-
-def affiliation_label(primary: str) -> str:
-    """An eduPersonAffiliation value in words; an unknown one as it is."""
-    return str(AFFILIATIONS.get(primary.lower(), primary))
+    return directory_of(settings.PORTAL.ldap)
 
 
 def profile_of(source: Directory, uid: str, released: Mapping[str, Any]) -> Profile:

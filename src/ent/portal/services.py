@@ -1,8 +1,10 @@
 """The services the portal offers, as data: which there are, and whom each concerns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from ent.web.texts import Text, in_language
 
 ICONS = (
     "account",
@@ -17,8 +19,6 @@ ICONS = (
     "research",
     "teaching",
 )
-
-Text = str | dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,6 @@ class Card:
     url: str
     description: str
     icon: str
-
-
-def in_language(text: str | Mapping[str, str], language: str) -> str:
-    """`text` in `language`, or in French, or in whatever there is."""
-    if isinstance(text, str):
-        return text
-    return text.get(language) or text.get("fr") or next(iter(text.values()), "")
 
 
 def cards_for(

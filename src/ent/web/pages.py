@@ -8,7 +8,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+
+from ent.directory import DirectoryUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +27,19 @@ class Action:
 
 def site(request: HttpRequest) -> dict[str, object]:
     """Context processor: what every page says about the university. Reads no database."""
-    return {"site": settings.ENT_SITE, "languages": settings.LANGUAGES, "page_path": _path(request)}
+    return {
+        "site": settings.ENT_SITE,
+        "languages": settings.LANGUAGES,
+        "page_path": _path(request),
+        "home_path": reverse("home"),
+    }
 
 
 def _path(request: HttpRequest) -> str:
     # where the language switch returns to: only pages that can be had again by GET
-    return (
-        request.get_full_path() if request.method == "GET" and "ticket" not in request.GET else "/"
-    )
+    if request.method == "GET" and "ticket" not in request.GET:
+        return request.get_full_path()
+    return reverse("home")
 
 
 def message(
@@ -54,7 +62,7 @@ def message(
 
 
 def _home() -> Action:
-    return Action(_("Revenir à l’accueil"), "/")
+    return Action(_("Revenir à l’accueil"), reverse("home"))
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -104,8 +112,17 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def failure(request: HttpRequest) -> HttpResponse:
-    """Handler of uncaught errors; a database that is down is told apart from a fault of ours."""
+    """Handler of uncaught errors; what is down is told apart from a fault of ours."""
     error = sys.exc_info()[1]
+    if isinstance(error, DirectoryUnavailable):
+        return message(
+            request,
+            503,
+            _("Annuaire momentanément indisponible"),
+            _("L’annuaire de l’université ne répond pas pour l’instant."),
+            _("Réessayez dans quelques minutes."),
+            actions=(Action(_("Réessayer"), _path(request)),),
+        )
     if isinstance(error, OperationalError | InterfaceError):
         return message(
             request,

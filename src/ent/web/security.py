@@ -27,14 +27,16 @@ MIDDLEWARE = [
 ]
 
 
-def settings(application: str, *, https: bool = True) -> dict[str, Any]:
+def settings(application: str, *, https: bool = True, path: str = "/") -> dict[str, Any]:
     """Django settings about security, for `globals().update()`.
 
     application: goes into the names of cookies, e.g. "ent".
     https: False only for a developer's own machine without TLS; it loosens the
         cookies and nothing else.
+    path: the part of the host to which browsers send the cookies of session and
+        forms. The prefix __Host- demands the whole host, so a part gets __Secure-.
     """
-    prefix = f"__Host-{application}" if https else application
+    prefix = f"{_cookie_prefix(path) if https else ''}{application}"
     return {
         "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
         "SECURE_REFERRER_POLICY": "same-origin",
@@ -42,16 +44,19 @@ def settings(application: str, *, https: bool = True) -> dict[str, Any]:
         "SECURE_CONTENT_TYPE_NOSNIFF": True,
         "X_FRAME_OPTIONS": "DENY",
         "SESSION_COOKIE_NAME": f"{prefix}-session",
+        "SESSION_COOKIE_PATH": path,
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,
         # Lax, not Strict: the person comes back from the CAS server's site with a ticket
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_EXPIRE_AT_BROWSER_CLOSE": True,
         "CSRF_COOKIE_NAME": f"{prefix}-csrf",
+        "CSRF_COOKIE_PATH": path,
         "CSRF_COOKIE_SECURE": https,
         "CSRF_COOKIE_HTTPONLY": True,
         "CSRF_COOKIE_SAMESITE": "Lax",
         "LANGUAGE_COOKIE_NAME": f"{prefix}-langue",
+        "LANGUAGE_COOKIE_PATH": path,
         "LANGUAGE_COOKIE_SECURE": https,
         "LANGUAGE_COOKIE_HTTPONLY": True,
         "LANGUAGE_COOKIE_SAMESITE": "Lax",
@@ -60,6 +65,11 @@ def settings(application: str, *, https: bool = True) -> dict[str, Any]:
         "DATA_UPLOAD_MAX_MEMORY_SIZE": 64 * 1024,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 50,
     }
+
+
+def _cookie_prefix(path: str) -> str:
+    # RFC 6265bis, 4.1.3: what the prefixes promise, browsers enforce
+    return "__Host-" if path == "/" else "__Secure-"
 
 
 def content_security_policy(*form_targets: str) -> dict[str, Any]:

@@ -25,6 +25,22 @@ my @SCHEMA = (
     [ failures_login => q{CREATE INDEX failures_login ON failures (login, failed_at)} ],
 );
 
+# What the help desk may do here: ask how long a login is closed, and open it. The
+# functions run as their owner; the roles that may call them can read no table. A
+# login comes hashed, with the same key as in Ent::Auth, whose rule this repeats.
+my %HELPDESK = (
+    'failures(login_key text)' => q{ RETURNS TABLE (failures bigint, closed_seconds integer)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT count(*), greatest(0,
+    CASE WHEN count(*) FILTER (WHERE age < %1$d) >= %2$d THEN ceil(%1$d - min(age)) END,
+    CASE WHEN count(*) >= %4$d THEN ceil(%3$d - (array_agg(age ORDER BY age))[%4$d]) END)::integer
+FROM (SELECT extract(epoch FROM now() - failed_at) AS age FROM public.failures WHERE login = login_key) f
+WHERE age < greatest(%1$d, %3$d) $$},
+    'forget_failures(login_key text)' => q{ RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+WITH gone AS (DELETE FROM public.failures WHERE login = login_key RETURNING 1) SELECT count(*) FROM gone $$},
+);
+
 # What the services read when they start. A run that was killed between writing
 # a file and restarting the service is made good by the next one.
 my %FILES = (
@@ -82,6 +98,65 @@ sub database {
     return Ent::SessionStore->handle( $conf->{globalStorageOptions} );
 }
 
+# Makes the help desk's functions and gives them to these roles and no others;
+# says what it changed. Without roles there is no schema helpdesk. Who may connect
+# is the database server's business.
+sub settle_helpdesk {
+    my ( $dbh, $conf ) = @_;
+    my @roles = split ' ', $conf->{entHelpdeskRoles} // '';
+    my %now   = map { $_ => 1 } @{
+        $dbh->selectcol_arrayref( q{SELECT rolname FROM pg_namespace, aclexplode(nspacl), pg_roles r}
+              . q{ WHERE nspname = 'helpdesk' AND grantee = r.oid AND grantee <> nspowner} )
+    };
+    for my $gone ( grep { my $role = $_; !grep { $_ eq $role } @roles } sort keys %now ) {
+        my $role = $dbh->quote_identifier($gone);
+        $dbh->do("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA helpdesk FROM $role");
+        $dbh->do("REVOKE ALL ON SCHEMA helpdesk FROM $role");
+        print "taken from $gone: schema helpdesk\n";
+    }
+    my ($schema) = $dbh->selectrow_array(q{SELECT to_regnamespace('helpdesk')});
+    unless (@roles) {
+        $dbh->do('DROP SCHEMA helpdesk CASCADE') if $schema;
+        print "removed schema helpdesk\n"       if $schema;
+        return;
+    }
+    unless ($schema) {
+        $dbh->do('CREATE SCHEMA helpdesk');
+        print "created schema helpdesk\n";
+    }
+    for my $signature ( sort keys %HELPDESK ) {
+        no warnings 'redundant';    # one of them has no use for the limits
+        my $sql = sprintf $HELPDESK{$signature},
+          @{$conf}{qw(entLockSeconds entMaxFailures entSlowSeconds entSlowFailures)};
+        my ($name)   = $signature =~ /\A(\w+)/;
+        my ($source) = $sql       =~ /\$\$(.*)\$\$/s;
+        my ($present) = $dbh->selectrow_array(
+            q{SELECT prosrc FROM pg_proc WHERE pronamespace = 'helpdesk'::regnamespace AND proname = ?},
+            undef, $name
+        );
+        next if defined $present && $present eq $source;
+        $dbh->do("CREATE OR REPLACE FUNCTION helpdesk.$signature$sql");
+        $dbh->do("REVOKE ALL ON FUNCTION helpdesk.$name(text) FROM PUBLIC");
+        print defined $present ? 'changed' : 'created', " function helpdesk.$name\n";
+    }
+    for my $name (@roles) {
+        $dbh->selectrow_array( 'SELECT 1 FROM pg_roles WHERE rolname = ?', undef, $name )
+          or die "lemonldap_helpdesk_roles names $name, which the database server does not know:"
+          . " list it in postgresql_roles and run the database playbook first\n";
+        my ($missing) = $dbh->selectrow_array(
+            q{SELECT NOT (has_schema_privilege($1::name, 'helpdesk', 'USAGE')}
+              . q{ AND (SELECT bool_and(has_function_privilege($1::name, oid, 'EXECUTE'))}
+              . q{ FROM pg_proc WHERE pronamespace = 'helpdesk'::regnamespace))},
+            undef, $name
+        );
+        next unless $missing;
+        my $role = $dbh->quote_identifier($name);
+        $dbh->do("GRANT USAGE ON SCHEMA helpdesk TO $role");
+        $dbh->do("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA helpdesk TO $role");
+        print "given to $name: schema helpdesk\n";
+    }
+}
+
 my %command = (
     check => sub {
         my ($file) = @_;
@@ -98,7 +173,8 @@ my %command = (
         die 'The portal does not start: ' . ( $portal->error || 'see above' ) . "\n" unless $ok;
     },
     settle => sub {
-        my $dbh = database( configuration($CONFIGURATION) );
+        my $conf = configuration($CONFIGURATION);
+        my $dbh  = database($conf);
         local $dbh->{AutoCommit} = 0;
         # Two nodes converged together must not create the same table.
         $dbh->do('SELECT pg_advisory_xact_lock(20081)');
@@ -108,6 +184,7 @@ my %command = (
             $dbh->do($sql);
             print "created $name\n";
         }
+        settle_helpdesk( $dbh, $conf );
         $dbh->commit;
         for my $name ( sort keys %FILES ) {
             my $since = started( pids($name) ) or next;

@@ -144,7 +144,7 @@ sub _sql {
 
 sub _login_key {
     my ( $self, $req ) = @_;
-    return hmac_sha256_hex( "login:$req->{user}", $self->conf->{key} );
+    return hmac_sha256_hex( "login:$req->{user}", $self->conf->{entFailuresKey} );
 }
 
 # How many failures of late, and for how many seconds the login is still closed.

@@ -195,17 +195,24 @@ sub enterPage {
     );
 }
 
-# An account closed since it signed in opens nothing more. When the directory does
-# not answer, the session is still worth what it was.
+# An account closed since it signed in opens nothing more, nor does a session that was
+# opened with a password which has been changed since. When the directory does not answer,
+# the session is still worth what it was.
 sub _closed {
     my ( $self, $session ) = @_;
-    my $active = eval { $self->p->_userDB->may_sign_in( $session->{uid} ) };
+    my $account = eval { $self->p->_userDB->may_sign_in( $session->{uid} ) };
     if ($@) {
         $self->logger->error("State of $session->{uid} not verified: $@");
         return 0;
     }
-    return 0 if $active;
-    $self->userLogger->warn("Session of $session->{uid} is over: account no longer active");
+    unless ($account) {
+        $self->userLogger->warn("Session of $session->{uid} is over: account no longer active");
+        return 1;
+    }
+    # compared, not ordered: no clock is asked
+    my $changed = $account->get_value('pwdChangedTime') // '';
+    return 0 if $changed eq ( $session->{pwdChangedTime} // '' );
+    $self->userLogger->notice("Session of $session->{uid} is over: password changed since");
     return 1;
 }
 

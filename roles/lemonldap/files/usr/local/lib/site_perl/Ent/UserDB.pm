@@ -104,7 +104,8 @@ sub account {
     return [ $entry->dn, $entry->get_value('supannRessourceEtat') ];
 }
 
-# True while the account may sign in. Dies when the directory does not answer.
+# The entry of the account while it may sign in, with the time of its password (if that
+# may be read), else undef. Dies when the directory does not answer.
 sub may_sign_in {
     my ( $self, $uid ) = @_;
     $self->bind or die "directory unavailable\n";
@@ -114,10 +115,10 @@ sub may_sign_in {
         filter => '(&(uid='
           . escape_filter_value($uid) . ')'
           . $self->conf->{entSigninFilter} . ')',
-        attrs => ['1.1'],
+        attrs => ['pwdChangedTime'],
     );
     die 'directory: ' . $found->error . "\n" if $found->code;
-    return $found->count == 1;
+    return $found->count == 1 ? $found->entry(0) : undef;
 }
 
 1;

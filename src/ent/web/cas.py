@@ -23,11 +23,10 @@ from django_cas_ng.backends import CASBackend
 from django_cas_ng.models import SessionTicket
 from django_cas_ng.utils import get_cas_client
 
-from ent.portal.cas_http import CasUnavailable
+from ent.web.cas_http import CasUnavailable
 
 log = logging.getLogger(__name__)
 
-STATE_COOKIE = f"{settings.SESSION_COOKIE_NAME.removesuffix('-session')}-etat"
 _SESSION_INDEX = "{urn:oasis:names:tc:SAML:2.0:protocol}SessionIndex"
 _STATE = re.compile(r"[A-Za-z0-9_-]{32}")
 _TICKET = re.compile(r"ST-[A-Za-z0-9._-]{1,250}")
@@ -42,7 +41,7 @@ class NotALogoutRequest(ValueError):  # noqa: N818
 
 
 class Backend(CASBackend):
-    """Accounts of the portal's own database: the login and nothing else, no password."""
+    """Accounts of the application's own database: the login and nothing else, no password."""
 
     def clean_username(self, username: str) -> str:
         """Write the login one way."""
@@ -54,6 +53,11 @@ class Backend(CASBackend):
         user.set_unusable_password()
         user.save(update_fields=["password"])
         return user
+
+
+def state_cookie() -> str:
+    """Name of the cookie with the secret of this browser, see service_url."""
+    return f"{settings.SESSION_COOKIE_NAME.removesuffix('-session')}-etat"
 
 
 def safe_next(request: HttpRequest) -> str:
@@ -69,14 +73,14 @@ def state_for(request: HttpRequest) -> str:
 
     The one it has, if a sign-in is under way: in two tabs both then come to an end.
     """
-    present = request.COOKIES.get(STATE_COOKIE, "")
+    present = request.COOKIES.get(state_cookie(), "")
     return present if _STATE.fullmatch(present) else secrets.token_urlsafe(24)
 
 
 def service_url(next_page: str, state: str) -> str:
     """The address to which CAS sends the browser back.
 
-    `state` is a secret of this browser (cookie STATE_COOKIE). A ticket is valid
+    `state` is a secret of this browser (cookie state_cookie). A ticket is valid
     for the exact service it was made for, so a ticket that somebody else
     obtained and slipped into a link does not validate here.
     """

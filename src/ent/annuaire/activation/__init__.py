@@ -1,0 +1,1 @@
+"""Activation of an account by the person it was made for."""

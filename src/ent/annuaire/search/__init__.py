@@ -1,0 +1,1 @@
+"""The public search: people and structures."""

@@ -1,0 +1,83 @@
+"""Every French text of the help desk has its English one, and its typography is French."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+import ent
+import helpdesk_desk
+import portal_app
+from ent.annuaire.helpdesk import texts
+from ent.annuaire.helpdesk.diagnosis import Cause, Finding
+from ent.annuaire.helpdesk.trail import Action, Outcome
+from ent.annuaire.helpdesk.unlocking import Where
+from ent.annuaire.limits.attempts import ACTIVATION, CODE, PASSWORD
+from ent.directory import AccountState
+
+SOURCES = Path(ent.__file__).parent / "annuaire" / "helpdesk"
+FRENCH = portal_app.messages_of(SOURCES)
+
+
+def test_catalog_is_complete() -> None:
+    with (SOURCES / "locale/en/LC_MESSAGES/django.po").open("rb") as text:
+        catalog = {str(one.id): str(one.string) for one in read_po(text) if one.id}
+    missing = {f"{where}: {one}" for one, where in FRENCH.items() if not catalog.get(one)}
+    assert missing == set()
+    assert catalog.keys() - FRENCH.keys() == set()
+    for french, english in catalog.items():
+        names = r"%\(\w+\)[sd]"
+        assert sorted(re.findall(names, french)) == sorted(re.findall(names, english)), french
+
+
+@pytest.mark.parametrize("text", sorted(FRENCH))
+def test_typography(text: str) -> None:
+    assert "'" not in text
+    assert not re.search(r"\S[;:!?»]|«\S", re.sub(r"%\(\w+\)[sd]|03/02/1975", "", text)) or (
+        re.search(r"\d:\d", text)
+    )
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_every_cause_is_explained(cause: Cause) -> None:
+    for since, until in ((None, None), (helpdesk_desk.NOW.date(), helpdesk_desk.NOW)):
+        said = texts.explain(Finding(cause, since=since, until=until, count=3, task=ACTIVATION))
+        assert said.title
+        assert said.reason
+        assert said.advice
+        assert "None" not in f"{said.title} {said.reason} {said.advice}"
+
+
+@pytest.mark.parametrize("task", [ACTIVATION, PASSWORD, CODE])
+def test_every_task_has_a_name(task: str) -> None:
+    assert texts.explain(Finding(Cause.ATTEMPTS, task=task)).title != task
+
+
+def test_every_word_of_the_trail_is_translated() -> None:
+    assert set(texts.ACTIONS) == set(Action)
+    assert set(texts.OUTCOMES) == set(Outcome)
+    assert set(texts.PLACES) == set(Where)
+    assert set(texts.STATES) == {*AccountState, None}
+    written = "\n".join(path.read_text() for path in SOURCES.glob("*.py"))
+    details = re.findall(r"(?:Outcome\.\w+, |detail=)f?\"([a-z-]+)[:\"]", written)
+    assert len(set(details)) > 8
+    assert set(details) - set(texts.DETAILS) == set()
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ("", ""),
+        ("proofs:right", "code Harpège et date de naissance exacts"),
+        ("limit:agent", "trop d’essais de cet agent"),
+        ("found:3", "personnes affichées : 3"),
+        ("until:12:abcdef", "jusqu’à la ligne : 12"),
+        ("error:DirectoryUnavailable", "erreur : DirectoryUnavailable"),
+        ("something new", "something new"),
+    ],
+)
+def test_details(detail: str, said: str) -> None:
+    assert texts.detail(detail) == said
