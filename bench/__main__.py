@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("cas", "up")
+PARTS = ("cas", "feed", "search", "activation", "mail", "imap", "up")
 
 for part in sys.argv[1:] or PARTS:
     if part not in PARTS:

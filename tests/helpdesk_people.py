@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lab import LabUnderTest
-from openldap_client import Directory, ldif_line, person
+from lab import LabUnderTest, wait_for
+from openldap_client import HOST, Directory, ldif_line, person
 
 OLD = "ancien-2026"
 NEW = "nouveau-2026"
@@ -80,7 +80,13 @@ def someone(
         yield who
     finally:
         # their membership of groups goes with them (overlay refint)
-        directory.delete(who.dn)
+        wait_for(lambda: _gone(lab, who.dn), what=f"{who.dn} to be removed")
+
+
+def _gone(lab: LabUnderTest, dn: str) -> bool:
+    """Whether the entry is gone; slapd may be away for the moment, in somebody's test."""
+    removed = lab.run(HOST, "ldapdelete -Q -Y EXTERNAL -H ldapi:/// %s", dn)
+    return bool(removed.rc in (0, 32))
 
 
 def join(directory: Directory, group: str, dn: str) -> None:

@@ -16,12 +16,35 @@ OPEN = {
     "db1": set(),
     "sso1": {80, 443},
     "portal1": {80, 443},
+    "annuaire1": {80, 443},
+    "mail1": {25, 465, 587, 993, 4190},
+    "mailup1": {25},
     "client1": set(),
 }
 # Linux sends no more than a few ICMP messages a second to one address: a scan
 # hears "no" for the first ports and nothing for the others.
 REFUSED = {"refused", "silent"}
-PORTS = [22, 25, 53, 80, 111, 389, 443, 465, 587, 636, 993, 3306, 5432, 8000, 8080, 8443, 9000]
+PORTS = [
+    22,
+    25,
+    53,
+    80,
+    111,
+    143,
+    389,
+    443,
+    465,
+    587,
+    636,
+    993,
+    3306,
+    4190,
+    5432,
+    8000,
+    8080,
+    8443,
+    9000,
+]
 
 # Connects to all at a time. "open": somebody answers; "closed": the firewall lets
 # through and nobody listens; "refused": the firewall says no; "silent": nothing.

@@ -97,6 +97,11 @@ def test_superuser_cannot_come_from_outside(lab: LabUnderTest) -> None:
         ("lemonldap", "portal", "f"),
         ("portal", "lemonldap", "f"),
         ("portal", "postgres", "f"),
+        ("annuaire", "annuaire", "t"),
+        ("helpdesk", "lemonldap", "t"),
+        ("annuaire", "lemonldap", "f"),
+        ("harpege_feed", "harpege", "t"),
+        ("harpege_feed", "annuaire", "f"),
     ],
 )
 def test_rights_without_pg_hba(lab: LabUnderTest, role: str, database: str, allowed: str) -> None:
@@ -107,7 +112,8 @@ def test_rights_without_pg_hba(lab: LabUnderTest, role: str, database: str, allo
 
 def test_roles_have_no_power(lab: LabUnderTest) -> None:
     sql = (
-        "SELECT count(*) FROM pg_roles WHERE rolname IN ('lemonldap', 'portal')"
+        "SELECT count(*) FROM pg_roles WHERE rolname IN ('lemonldap', 'portal',"
+        " 'annuaire_owner', 'annuaire', 'helpdesk', 'harpege', 'harpege_feed')"
         " AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)"
     )
     assert _as_postgres(lab, sql) == "0"
@@ -158,7 +164,9 @@ def dumps(lab: LabUnderTest) -> Any:
 
 def test_dump_is_complete_and_private(lab: LabUnderTest, dumps: str) -> None:
     assert {re.sub(r"-20.*", "", line.rpartition("/")[2]) for line in dumps.splitlines()} == {
+        "annuaire",
         "globals",
+        "harpege",
         "lemonldap",
         "portal",
     }

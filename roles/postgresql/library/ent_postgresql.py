@@ -29,8 +29,8 @@ options:
     required: true
   databases:
     description:
-      - Databases, each with C(name) and C(owner), and C(users), other roles which may connect. What these
-        see there is for the owner to grant.
+      - Databases, each with C(name) and C(owner), and C(users), other roles which may connect. What
+        these see there is for the owner to grant.
     type: list
     elements: dict
     required: true

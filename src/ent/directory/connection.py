@@ -29,6 +29,8 @@ from ent.directory.writing import Change, policy_errors, refusal
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
+# Seconds after which a connection that just answered is asked again before a change.
+_SURELY_ALIVE = 1.0
 # The connection is no longer good, the server may be: worth one new connection.
 _CONNECTION_LOST = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE)
 # No answer to a request that was sent, as far as the client knows.
@@ -398,8 +400,9 @@ class Directory:
                 connection, since = self._idle.pop() if self._idle else (None, 0.0)
             if connection is None:
                 return self._open()
-            if time.monotonic() - since < self.settings.max_idle and (
-                not alive or _answers(connection)
+            idle = time.monotonic() - since
+            if idle < self.settings.max_idle and (
+                not alive or idle < _SURELY_ALIVE or _answers(connection)
             ):
                 return connection
             _unbind(connection)

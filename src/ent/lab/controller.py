@@ -25,6 +25,7 @@ _FOR_TESTS = {
     "/usr/include/ldap.h": "libldap-dev",
     "/usr/include/sasl/sasl.h": "libsasl2-dev",
     "/usr/lib/x86_64-linux-gnu/libnss_wrapper.so": "libnss-wrapper",
+    "/usr/lib/x86_64-linux-gnu/libpq.so.5": "libpq5",
 }
 
 

@@ -49,6 +49,7 @@ def addresses(lab: Lab) -> None:
     found = facts(lab)
     print(f"\nLab {lab.name!r} is up.\n")
     print(f"  Portal        {found['portal']}")
+    print(f"  Annuaire      {found['annuaire']}")
     print(f"  Sign-on       {found['sso']}\n")
     print("  Demonstration accounts (password: the file named after it)")
     for account in found["accounts"]:
