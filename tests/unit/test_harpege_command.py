@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from ent.directory import AccountState, DirectoryUnavailable
 from ent.harpege import cli, report, status
 from ent.harpege.config import FeedConfig, Report
-from ent.harpege.records import Dossier, Snapshot
+from ent.harpege.records import Dossier, Snapshot, Structure
 from ent.harpege.runs import DONE, FAILED, REFUSED, RUNNING, Locked, Run, Runs
 from ent.harpege.source import SourceUnavailable
 from ent.web.config import ConfigError
@@ -210,10 +210,11 @@ def test_a_directory_that_goes_away(feed: Feed) -> None:
     assert feed("apply")[0] == 0
 
 
-def test_a_signal_ends_a_run_in_order(feed: Feed) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_in_order(feed: Feed, number: signal.Signals) -> None:
     def interrupt(kind: str, dn: str) -> None:
         if len(feed.store.writes) == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     feed.store.before = interrupt
     assert feed("apply")[0] == 8
@@ -422,6 +423,27 @@ def test_person_says_both_sides_and_why(feed: Feed) -> None:
     assert feed.store.person("jmartin")["supannentiteaffectation"] == ["DSI"]
 
 
+def test_person_who_vanished(feed: Feed) -> None:
+    feed("apply")
+    feed.people(career(10002))
+    said = feed("person", "10001")[1]
+    assert "N’est plus dans Harpège" in said
+    assert "compte suspendu jusqu’au" in said
+
+
+def test_person_of_an_impossible_number(feed: Feed) -> None:
+    assert feed("person", str(2**63))[0] == 2
+
+
+def test_a_value_makes_no_lines_of_its_own(feed: Feed) -> None:
+    odd = Structure("A\nBcc: x\x1b[2J", "A", "A", "UP")
+    source = snapshot(career())
+    feed.source = source._replace(structures={**source.structures, odd.c_structure: odd})
+    said = feed("apply")[1]
+    assert "C_STRUCTURE=A\\x0aBcc: x\\x1b[2J" in said
+    assert "\x1b" not in said
+
+
 @pytest.mark.parametrize(
     ("dossier", "expected"),
     [
@@ -486,7 +508,10 @@ def test_mailup_shows_first_and_writes_with_apply(staffed: Feed, tmp_path: Path)
     assert code == 0
     assert "+ 10001 jmartin: jeanne.martin@up.univ-aix.fr" in said
     assert staffed.store.taken_writes() == []
-    assert staffed("mailup", str(file), "--apply")[0] == 0
+    assert "Adresses à donner : 4" in said
+    code, said = staffed("mailup", str(file), "--apply")
+    assert code == 0
+    assert "Adresses données : 4" in said
     assert aliases(staffed, "jmartin") == ["jeanne.martin@up.univ-aix.fr"]
     assert aliases(staffed, "alefevre") == [
         "amelie.lefevre@up.univ-aix.fr",
@@ -557,12 +582,38 @@ def test_mailup_two_lines_of_one_person(staffed: Feed, tmp_path: Path) -> None:
     assert aliases(staffed, "jmartin") == ["j.martin@up.univ-aix.fr", "j.martin@up.univ-mrs.fr"]
 
 
+def test_mailup_never_loses_an_address_beyond_the_last_column(
+    staffed: Feed, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(HEADER + b"10001;;;;a@up.univ-aix.fr;b@up.univ-mrs.fr\n10002;;;;;\n")
+    code, said = staffed("mailup", str(file))
+    assert code == 1
+    assert "ligne 2, 10001 : plus de valeurs" in said
+    assert "ligne 3, 10002 : aucune adresse" in said
+
+
+def test_mailup_with_a_file_that_cannot_be_read(
+    staffed: Feed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["mailup", str(tmp_path)]) == 2
+    assert "ne peut pas être lu" in capsys.readouterr().err
+
+
+HEADER = b"code_harpege;nom;prenom;date_naissance;adresses\n"
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"code;name\n1;x\n", "il manque"),
         ("code_harpege;nom;prenom;date_naissance;adresses\n;é".encode("latin-1"), "UTF-8"),
         (b"", "il manque"),
+        (
+            HEADER + b'10001;;;;a@up.univ-aix.fr\n;"Martin;x;;\n10002;;;;b@up.univ-aix.fr\n',
+            "ligne 3",
+        ),
+        (HEADER + b';"' + b"10002;Martin;x;;b@up.univ-aix.fr\n" * 9000, "ligne 2"),
     ],
 )
 def test_mailup_with_a_file_that_is_none(

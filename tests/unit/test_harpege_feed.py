@@ -255,6 +255,28 @@ def test_affiliations_of_others_stay() -> None:
     assert entry["edupersonprimaryaffiliation"] == ["student"]
 
 
+def test_an_affiliation_in_other_letters_is_the_same_one() -> None:
+    store = Store()
+    run(store, career())
+    store.change("jmartin", eduPersonAffiliation=["employee", "Staff", "member"])
+    run(store, career())
+    assert sorted(store.person("jmartin")["edupersonaffiliation"]) == [
+        "employee",
+        "member",
+        "staff",
+    ]
+
+
+def test_a_structure_whose_code_the_directory_cannot_hold_rejects_its_people() -> None:
+    odd = {**STRUCTURES, "É]\n": Structure("É]\n", "É", "Étrange", "UP")}
+    made = plan(Store(), snapshot(career(structure="É]\n"), career(10002), structures=odd))
+    assert {(one.code, one.table) for one in made.rejects} == {
+        ("É]\n", "STRUCTURE"),
+        ("10001", "AFFECTATION"),
+    }
+    assert [one.code for one in actions(made) if one.person] == ["10002"]
+
+
 # Departures and returns
 
 
@@ -400,7 +422,16 @@ def test_rows_without_a_number_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["INDIVIDU", "PERSONNEL", "AFFECTATION", "OCCUPATION", "STRUCTURE", "CORPS"]
+    "table",
+    [
+        "INDIVIDU",
+        "PERSONNEL",
+        "AFFECTATION",
+        "OCCUPATION",
+        "STRUCTURE",
+        "CORPS",
+        "ELEMENT_CARRIERE",
+    ],
 )
 def test_a_truncated_source_is_refused_whatever_was_accepted(table: str) -> None:
     store = Store()
@@ -414,6 +445,19 @@ def test_a_truncated_source_is_refused_whatever_was_accepted(table: str) -> None
 
 def many(number: int, **options: object) -> list[Dossier]:
     return [career(20000 + one, **options) for one in range(number)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("number", "refused"), [(5, False), (6, True)])
+def test_a_source_without_half_of_its_rows_is_refused(number: int, refused: bool) -> None:
+    store = Store()
+    run(store, *many(10))
+    cut = [one._replace(individus=()) for one in many(10)[:number]]
+    # the others have changed: these writes wait as well
+    moved = [career(one.no_individu, structure="DRH") for one in many(10)[number:]]
+    made = plan(store, snapshot(*cut, *moved), accepted=10_000)
+    assert (made.refusal is not None) is refused
+    if made.refusal is not None:
+        assert f"{number} ont des lignes rejetées" in french(made.refusal)
 
 
 def test_too_many_unannounced_departures_are_refused() -> None:

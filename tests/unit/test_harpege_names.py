@@ -26,6 +26,7 @@ from ent.harpege.names import NAME_LENGTH, BadText, clean, name
         ("JEAN-PIERRE", "Jean-Pierre"),
         ("VAN DER BERG", "van der Berg"),
         ("DU", "Du"),
+        ("İSMAİL", "İsmail"),
         ("LE COEUR", "Le Coeur"),
         ("Ô", "Ô"),
         ("McGregor", "McGregor"),

@@ -159,6 +159,20 @@ def test_the_corps_of_today() -> None:
     assert person(promoted).attributes["title"] == ("Maître de conférences",)
 
 
+def test_the_corps_that_has_not_ended_whatever_the_order_of_rows() -> None:
+    ended = ElementCarriere(10001, 1, "440", date(2020, 1, 1), date(2021, 1, 1), None, "N")
+    same_day = [
+        ElementCarriere(10001, 1, corps, date(2018, 9, 1), None, None, "N")
+        for corps in ("301", "841")
+    ]
+    dossier = career(population="SA")
+    found = {
+        person(dossier._replace(elements=rows)).attributes["supannEmpCorps"]
+        for rows in ((ended, *same_day), (*reversed(same_day), ended))
+    }
+    assert found == {("{NCORPS}841",)}
+
+
 def test_titles_by_civility_and_labels_in_capitals() -> None:
     titles = {"301": Title("Maître de conférences", "Maîtresse de conférences")}
     assert person(career(corps="301"), titles=titles).attributes["title"] == (
@@ -301,6 +315,7 @@ def test_who_is_not_staff() -> None:
         ({"c_civilite": "DR"}, "C_CIVILITE", "DR"),
         ({"d_deces": days(1)}, "D_DECES", days(1).isoformat()),
         ({"d_deces": date(1970, 1, 1)}, "D_DECES", "1970-01-01"),
+        ({"d_deces": date.min}, "D_DECES", "0001-01-01"),
     ],
 )
 def test_a_bad_person(changes: dict[str, object], column: str, value: str) -> None:
@@ -394,6 +409,15 @@ def test_a_value_that_could_not_be_read() -> None:
     )
     without_post = Dossier(10001, dossier.individus, dossier.personnels, untyped=(bad,))
     assert isinstance(judge(without_post, reference()), Nobody)
+
+
+@pytest.mark.parametrize("born", [None, date.min, date(1975, 3, 14)])
+@pytest.mark.parametrize("died", [date.min, date(1900, 1, 1)])
+def test_an_impossible_death_closes_no_account(born: date | None, died: date) -> None:
+    verdict = judge(career(d_naissance=born, d_deces=died), reference())
+    assert isinstance(verdict, Rejected)
+    assert "D_DECES" in [one.column for one in verdict.rejects]
+    assert verdict.standing == PRESENT
 
 
 def test_a_rejected_person_who_left_has_left_all_the_same() -> None:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.dialects import oracle, postgresql
 
 from ent.harpege import source as module
-from ent.harpege.records import Dossier, Individu, Personnel, Untyped
+from ent.harpege.records import Dossier, Individu, Personnel, Structure, Untyped
 from ent.harpege.source import COLUMNS, Source, SourceRefused, SourceSettings, SourceUnavailable
 
 Rows = Mapping[str, Sequence[Sequence[Any]]]
@@ -125,6 +125,15 @@ def test_a_row_without_number_is_left_out_and_told_once() -> None:
     found = dossiers({"individu": [MAX], "occupation": [(None, 3, 1, None, None, None)]}, loose)
     assert [one.no_individu for one in found] == [10002]
     assert loose == [Untyped("OCCUPATION", "NO_OCCUPATION=3", "NO_DOSSIER_PERS", "", "key")]
+
+
+def test_a_code_given_twice_is_told_and_always_the_same_row_counts() -> None:
+    rows = [Structure("DSI", "A", "Un", "UP"), Structure("DSI", "B", "Deux", "UP")]
+    for found in (rows, rows[::-1]):
+        told: list[Untyped] = []
+        kept = module._by_code(module._STRUCTURE, found, told)
+        assert kept == {"DSI": rows[0]}
+        assert told == [Untyped("STRUCTURE", "C_STRUCTURE=DSI", "C_STRUCTURE", "DSI", "once")]
 
 
 def test_numbers_out_of_order_stop_the_run() -> None:

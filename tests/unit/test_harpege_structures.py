@@ -35,6 +35,7 @@ def test_bad_rows_are_rejected_alone() -> None:
             Structure("x,ou=evil", "X", "X", "UP"),
             Structure("dsi", "d", "Encore", "UP"),
             Structure("É", "É", "É", "UP"),
+            Structure("SUB", "S", "Dans É", "É"),
         ),
         TODAY,
     )
@@ -49,6 +50,7 @@ def test_bad_rows_are_rejected_alone() -> None:
         ("x,ou=evil", "C_STRUCTURE", "x,ou=evil"),
         ("dsi", "C_STRUCTURE", "dsi"),
         ("É", "C_STRUCTURE", "É"),
+        ("SUB", "C_STRUCTURE_PERE", "É"),
     }
     assert {one.table for one in rejects} == {"STRUCTURE"}
 

@@ -82,7 +82,11 @@ CREATE FUNCTION saisir_personne(
   patronymique text DEFAULT NULL, numero integer DEFAULT NULL
 ) RETURNS integer LANGUAGE plpgsql SET search_path = harpege AS $$
 BEGIN
-  numero := coalesce(numero, (SELECT coalesce(max(no_individu), 10000) + 1 FROM individu WHERE no_individu < 20000));
+  numero := coalesce(numero, (
+    SELECT coalesce(max(one), 10000) + 1
+    FROM (SELECT no_individu FROM individu UNION ALL SELECT no_dossier_pers FROM personnel) AS given (one)
+    WHERE one < 20000
+  ));
   INSERT INTO individu VALUES (numero, civilite, nom, patronymique, prenom, naissance, NULL);
   INSERT INTO personnel VALUES (numero);
   RETURN numero;

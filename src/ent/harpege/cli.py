@@ -8,6 +8,7 @@ those of monitoring plug-ins instead.
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import os
@@ -30,7 +31,7 @@ from ent.harpege.config import DEFAULT_PATH, FeedConfig, feed_config
 from ent.harpege.explain import explain
 from ent.harpege.messages import Speaker, Text, language_of, mark, tell
 from ent.harpege.plan import Action, Plan, changes_to_json, make_plan
-from ent.harpege.runs import DONE, FAILED, REFUSED, STOPPED, Locked, Run, Runs
+from ent.harpege.runs import DONE, FAILED, REFUSED, STOPPED, Locked, Run, Runs, local
 from ent.harpege.source import Source, SourceError
 from ent.harpege.status import status as current_status
 from ent.web.config import ConfigError
@@ -80,6 +81,10 @@ def main(arguments: list[str]) -> int:
     except DirectoryUnavailable as error:
         click.echo(_("L’annuaire ne répond pas, ou refuse : {error}", error=error), err=True)
         return DIRECTORY
+    except BrokenPipeError:
+        # who reads has seen enough: `plan | less`, then q
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED_STATUS
     except OSError as error:
         click.echo(str(error), err=True)
         return FAULT
@@ -252,7 +257,7 @@ def status(settings: Path, as_json: bool) -> int:
     click.echo(_("Prochain passage : {next}", next=now.next_run or _("aucun de prévu")))
     for run in now.runs:
         sums = ", ".join(report.counted(run.counts, say))
-        click.echo(f"  {run.started}  {run.command:<7}  {report.outcome(run, say)}  {sums}")
+        click.echo(f"  {local(run.started)}  {run.command:<7}  {report.outcome(run, say)}  {sums}")
     if now.last is not None and now.last.needs_attention:
         click.echo()
         click.echo(report.body(now.last, say), nl=False)
@@ -266,7 +271,7 @@ def status(settings: Path, as_json: bool) -> int:
         "CODE est le numéro Harpège (NO_INDIVIDU)."
     ),
 )
-@click.argument("code", type=click.IntRange(min=1))
+@click.argument("code", type=click.IntRange(min=1, max=2**63 - 1))
 @_on
 @click.pass_obj
 def person(settings: Path, code: int, day: datetime | None) -> int:
@@ -287,18 +292,26 @@ def person(settings: Path, code: int, day: datetime | None) -> int:
         "Ce qui est ambigu est listé, jamais deviné."
     ),
 )
-@click.argument(
-    "file", metavar=_("FICHIER"), type=click.Path(path_type=Path, exists=True, dir_okay=False)
-)
+@click.argument("file", metavar=_("FICHIER"), type=click.Path(path_type=Path))
 @click.option("--apply", "write", is_flag=True, help=_("Écrire dans l’annuaire."))
 @click.pass_obj
 def mailup_command(settings: Path, file: Path, write: bool) -> int:
     """`ent-harpege mailup`."""
     config = feed_config(settings)
+    given: list[mailup.Addition] = []
     try:
         accounts, doubts = mailup.read(file, config.legacy_domains)
     except mailup.FileError as error:
         raise click.UsageError(f"{file} : {say(error.reason)}") from error
+    except OSError as error:
+        sentence = _(
+            "{file} ne peut pas être lu ({error}) ; la commande le lit en tant que {user}, "
+            "voir docs/feed.md.",
+            file=file,
+            error=error.strerror or error,
+            user=getpass.getuser(),
+        )
+        raise click.UsageError(sentence) from error
     with _directory(config) as directory:
         if not write:
             matching = mailup.match(accounts, doubts, directory, config.ldap.suffix)
@@ -307,7 +320,7 @@ def mailup_command(settings: Path, file: Path, write: bool) -> int:
         else:
             with _signals(), Runs(config.state_directory).alone("mailup"):
                 matching = mailup.match(accounts, doubts, directory, config.ldap.suffix)
-                mailup.write(matching, directory, config, _added)
+                mailup.write(matching, directory, config, lambda one: _added(one, given))
     for doubt in matching.doubts:
         click.echo(
             _(
@@ -317,11 +330,21 @@ def mailup_command(settings: Path, file: Path, write: bool) -> int:
                 reason=say(doubt.reason),
             )
         )
+    sums = mark(
+        "Adresses à donner : {additions} ; lignes déjà faites : {complete} ; "
+        "lignes à décider : {doubts}."
+    )
+    additions = matching.additions
+    if write:
+        additions = given
+        sums = mark(
+            "Adresses données : {additions} ; lignes déjà faites : {complete} ; "
+            "lignes à décider : {doubts}."
+        )
     click.echo(
         _(
-            "Adresses à donner : {additions} ; lignes déjà faites : {complete} ; "
-            "lignes à décider : {doubts}.",
-            additions=sum(len(one.addresses) for one in matching.additions),
+            sums,
+            additions=sum(len(one.addresses) for one in additions),
             complete=matching.complete,
             doubts=len(matching.doubts),
         )
@@ -331,7 +354,8 @@ def mailup_command(settings: Path, file: Path, write: bool) -> int:
     return ATTENTION if matching.doubts else DONE_STATUS
 
 
-def _added(addition: mailup.Addition) -> None:
+def _added(addition: mailup.Addition, given: list[mailup.Addition]) -> None:
+    given.append(addition)
     log.info(
         "addresses added",
         extra={"code": addition.code, "login": addition.login, "addresses": addition.addresses},
@@ -399,19 +423,18 @@ def _progress(label: str) -> Iterator[Any]:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Let systemd's signal end a run in order: what is under way is finished and recorded."""
+    """Let systemd's signal, or Ctrl-C, end a run in order: what is under way is finished."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         signal.signal(number, signal.SIG_IGN)  # once is enough
         raise _Stopped
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
-    except KeyboardInterrupt as error:
-        raise _Stopped from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _mail(run: Run, config: FeedConfig) -> None:

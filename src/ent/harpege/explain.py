@@ -7,11 +7,12 @@ from datetime import date
 
 from ent.directory import Directory, Entry, Scope, equals
 from ent.harpege import people, report
-from ent.harpege.account import Presence
+from ent.harpege.account import Presence, Standing
 from ent.harpege.config import FeedConfig
 from ent.harpege.messages import Speaker, mark
 from ent.harpege.records import Dossier, Snapshot
 from ent.harpege.rules import Nobody, Person, Reference, Rejected, judge
+from ent.harpege.structures import usable
 from ent.naming import login_candidates
 
 _TABLES = {
@@ -64,7 +65,7 @@ def explain(
     reference = Reference(
         today,
         config.policy,
-        snapshot.structures,
+        usable(snapshot.structures),
         snapshot.corps,
         snapshot.types_population,
         snapshot.types_contrat,
@@ -74,6 +75,8 @@ def explain(
         yield f"  {say(verdict.why)}"
         if entry is not None and not verdict.coming:
             yield f"  {say(_PRESENCES[Presence.VANISHED])}"
+            vanished = Person(str(code), Standing(Presence.VANISHED), {})
+            yield from _outcome(vanished, entry, config, today, say)
     elif isinstance(verdict, Rejected):
         for one in verdict.rejects:
             yield f"  {say(_REJECT)} {report.reject_line(one.to_json(), say)}"

@@ -11,11 +11,11 @@ import csv
 import io
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ent.directory import (
     AccountState,
@@ -37,6 +37,7 @@ from ent.naming import fold
 
 COLUMNS = ("code_harpege", "nom", "prenom", "date_naissance", "adresses")
 _ADDRESS = re.compile(r"[a-z0-9._%+'-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
+_REST = "\0"  # where csv puts values beyond the last column
 _DATES = (re.compile(r"(\d{4})-(\d{2})-(\d{2})"), re.compile(r"(\d{2})/(\d{2})/(\d{4})"))
 _READ = (
     "uid",
@@ -104,7 +105,7 @@ def read(path: Path, domains: Iterable[str]) -> tuple[list[Account], list[Doubt]
         raise FileError(tell(_NOT_UTF8, byte=error.start)) from error
     header = content.partition("\n")[0]
     delimiter = max(";,\t", key=header.count)
-    rows = csv.DictReader(io.StringIO(content), delimiter=delimiter)
+    rows = csv.DictReader(io.StringIO(content), delimiter=delimiter, restkey=_REST)
     names = [name.strip().lower() for name in rows.fieldnames or ()]
     if missing := [one for one in COLUMNS if one not in names]:
         raise FileError(
@@ -114,12 +115,17 @@ def read(path: Path, domains: Iterable[str]) -> tuple[list[Account], list[Doubt]
     accounts: list[Account] = []
     doubts: list[Doubt] = []
     allowed = frozenset(domains)
-    for row in rows:
-        values = {
-            name: value.strip() if isinstance(value, str) else ""
-            for name, value in row.items()
-            if name
-        }
+    before = rows.line_num
+    for row in _read_rows(rows):
+        # a quote that nothing closes makes one value of all lines after it
+        rest = row.pop(_REST, None) or []
+        if any("\n" in one for one in (*row.values(), *rest) if one):
+            raise FileError(tell(_QUOTE, line=before + 1))
+        before = rows.line_num
+        values = {name: (value or "").strip() for name, value in row.items() if name}
+        if any(rest):
+            doubts.append(Doubt(rows.line_num, values["code_harpege"], tell(_TOO_MANY_COLUMNS)))
+            continue
         if not any(values.values()):
             continue
         found = _account(rows.line_num, values, allowed)
@@ -128,6 +134,13 @@ def read(path: Path, domains: Iterable[str]) -> tuple[list[Account], list[Doubt]
         else:
             doubts.append(found)
     return accounts, doubts
+
+
+def _read_rows(rows: csv.DictReader[str]) -> Iterator[dict[str, Any]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise FileError(tell(_QUOTE, line=rows.line_num + 1)) from error
 
 
 def match(
@@ -323,6 +336,8 @@ def _named(account: Account) -> str:
 
 _NOT_UTF8 = mark("le fichier n’est pas en UTF-8 (octet {byte}) : le convertir")
 _NO_COLUMN = mark("il manque {missing} ; la première ligne doit être : {expected}")
+_QUOTE = mark("guillemet non fermé, ou valeur sur plusieurs lignes, ligne {line} : à corriger")
+_TOO_MANY_COLUMNS = mark("plus de valeurs que de colonnes ; séparer les adresses par |")
 _NO_ADDRESS = mark("aucune adresse")
 _BAD_ADDRESS = mark("adresse invalide : {address}")
 _OTHER_DOMAIN = mark("{address} n’est pas d’un ancien domaine ({domains})")

@@ -69,12 +69,13 @@ def _small(capitals: str) -> str:
     several = " " in capitals
 
     def word(found: re.Match[str]) -> str:
-        lower = found[0].lower()
+        # a dotted capital İ would become an i with a dot of its own
+        lower = found[0].replace("İ", "i").lower()
         after = capitals[found.end() : found.end() + 2]
         # the d of d’Alembert; O’Brien and N’Guyen keep theirs
         elided = lower == "d" and after[:1] in ("'", "’") and after[1:].isalpha()
         if elided or (several and lower in _PARTICLES and after):
             return lower
-        return lower[0].upper() + lower[1:]
+        return found[0][0] + lower[1:]
 
     return _WORDS.sub(word, capitals)

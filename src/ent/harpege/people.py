@@ -263,7 +263,8 @@ def _shared(value: str) -> str:
 def _others(values: Iterable[bytes]) -> tuple[str, ...]:
     if _OURS.issuperset(values):
         return ()
-    others = [value.decode("utf-8", "replace") for value in values if value not in _OURS]
+    # the directory does not tell Staff from staff, and takes no value twice
+    others = [value.decode("utf-8", "replace") for value in values if value.lower() not in _OURS]
     return tuple(sorted(others))
 
 

@@ -164,6 +164,7 @@ class Plan:
 
     counts: people by what happens to them (see `SUMMARY`), rows read by table.
     departures: people who leave without having been announced; `allowed` at most.
+    kept: people of the directory whose rows are rejected.
     refusal: why nothing may be written, or None.
     folder: where the temporary file is (it has no name, and goes with the process);
         one that is not there yet: the system's.
@@ -177,6 +178,7 @@ class Plan:
     rows: Mapping[str, int] = field(default_factory=dict)
     departures: int = 0
     allowed: int = 0
+    kept: int = 0
     refusal: Text | None = None
     taken: set[str] = field(default_factory=set)
     size: int = 0
@@ -238,6 +240,8 @@ def make_plan(
     """
     plan = Plan(today, config.state_directory, rows=snapshot.counts)
     empty = [one for one in _NEVER_EMPTY if not snapshot.counts.get(one)]
+    if snapshot.counts.get("CARRIERE") and not snapshot.counts.get("ELEMENT_CARRIERE"):
+        empty.append("ELEMENT_CARRIERE")  # in a small university `few` would let them all go
     if empty:
         plan.refusal = tell(_EMPTY, tables=", ".join(empty))
         return plan
@@ -247,12 +251,14 @@ def make_plan(
     except BaseException:
         plan.__exit__(None, None, None)
         raise
-    limit = max(plan.allowed, accepted)
-    if plan.departures > limit:
+    present_now, limit = plan.counts["present"], max(plan.allowed, accepted)
+    if plan.kept > max(config.limits.few, present_now // 2):
+        plan.refusal = tell(_REJECTED, number=plan.kept, present=present_now)
+    elif plan.departures > limit:
         plan.refusal = tell(
             _TOO_MANY,
             number=plan.departures,
-            present=plan.counts["present"],
+            present=present_now,
             allowed=limit,
             rows=snapshot.counts["INDIVIDU"],
         )
@@ -279,7 +285,7 @@ class _Planner:
         self.reference = Reference(
             plan.today,
             config.policy,
-            snapshot.structures,
+            structures.usable(snapshot.structures),
             snapshot.corps,
             snapshot.types_population,
             snapshot.types_contrat,
@@ -395,6 +401,7 @@ class _Planner:
                 self.plan.rejects += verdict.rejects
             return
         self.plan.rejects += verdict.rejects
+        self.plan.kept += before.state in _WAITING
         del self.known[verdict.code]
         if verdict.standing is not None and gone:
             # a wrong birth date keeps nobody's account open
@@ -489,6 +496,11 @@ _TOO_MANY = mark(
     "et {rows} lignes dans INDIVIDU ; au plus {allowed} sont admis. Rien n’a été écrit. "
     "Regarder `ent-harpege plan`, puis si c’est vrai : "
     "`ent-harpege apply --accept-departures {number}`."
+)
+_REJECTED = mark(
+    "Harpège est tronqué ou abîmé : des {present} personnes présentes dans l’annuaire, {number} "
+    "ont des lignes rejetées. Rien n’a été écrit. Vérifier les tables que nomment les rejets ; "
+    "aucune option ne passe outre."
 )
 _RENAMED = mark("libellé : {old} → {new}")
 _MOVED = mark("structure mère : {parent}")

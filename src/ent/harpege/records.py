@@ -139,7 +139,8 @@ class Untyped(NamedTuple):
     table, column: in upper case, as staff know them.
     key: the row's key as text, `NO_INDIVIDU=10001`; "" when it has none.
     value: as the database wrote it.
-    expected: what belongs there: "date", "number", "key" (a number or a code that is missing).
+    expected: what belongs there: "date", "number", "key" (a number or a code that is missing),
+        "once" (a code of a small table that was given before).
     """
 
     table: str

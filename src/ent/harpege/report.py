@@ -13,7 +13,7 @@ from typing import Any
 from ent.harpege.config import Report
 from ent.harpege.messages import Speaker, mark, text_from
 from ent.harpege.plan import SUMMARY
-from ent.harpege.runs import DONE, FAILED, REFUSED, RUNNING, STOPPED, Run
+from ent.harpege.runs import DONE, FAILED, REFUSED, RUNNING, STOPPED, Run, local
 
 #: Lines of each kind in a mail; the record and `ent-harpege status --json` have all.
 MOST = 200
@@ -53,7 +53,12 @@ def reject_line(reject: dict[str, Any], say: Speaker) -> str:
     """One rejected value: table, key, column, value and reason."""
     return say(
         mark("{table} {key}, {column} « {value} » : {reason}"),
-        **{**reject, "value": visible(reject["value"]), "reason": say(text_from(reject["reason"]))},
+        **{
+            **reject,
+            "key": visible(reject["key"]) if reject["key"] else "",
+            "value": visible(reject["value"]),
+            "reason": say(text_from(reject["reason"])),
+        },
     )
 
 
@@ -75,7 +80,7 @@ def body(run: Run, say: Speaker) -> str:
         say(
             mark("Passage pour le {day}, commencé le {started} : {outcome}."),
             day=run.on,
-            started=run.started,
+            started=local(run.started),
             outcome=outcome(run, say),
         )
     ]

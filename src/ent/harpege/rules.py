@@ -54,6 +54,8 @@ _CIVILITIES = {
     "MLLE": ("Mme", "female"),
 }
 _LAST = date.max
+# Earlier dates stand in old databases for none.
+_FIRST_DEATH = date(1950, 1, 1)
 
 
 class Reject(NamedTuple):
@@ -208,7 +210,7 @@ def _person(
         rejects.append(_not_one(dossier, code))
         return Rejected(code, tuple(rejects), None)
     individu = dossier.individus[0]
-    if individu.d_deces is not None and individu.d_deces <= reference.today:
+    if individu.d_deces is not None and _credible(individu, reference.today):
         standing = Standing(Presence.DEAD, individu.d_deces)
     attributes: dict[str, tuple[str, ...]] = {"supannEmpId": (code,)}
     given, surname = _identity(individu, reference.today, attributes, rejects)
@@ -394,11 +396,22 @@ def _contract(contract: ContratTravail, reference: Reference) -> _Basis | Reject
 
 
 def _in_force(steps: Sequence[ElementCarriere], today: date) -> ElementCarriere:
-    """The step of a career that holds today; before the first one, that one."""
+    """The step of a career that holds today: the last that began, rather one that has not ended.
+
+    Before the first one, that one. Of two of the same day always the same one, in whatever
+    order the database gives them.
+    """
+    if len(steps) == 1:
+        return steps[0]
+
+    def rank(one: ElementCarriere) -> tuple[bool, date, str]:
+        lasts = one.d_fin_element is None or one.d_fin_element >= today
+        return lasts, one.d_effet_element or date.min, one.c_corps or ""
+
     begun = [one for one in steps if (one.d_effet_element or date.min) <= today]
     if begun:
-        return max(begun, key=lambda one: one.d_effet_element or date.min)
-    return min(steps, key=lambda one: one.d_effet_element or date.min)
+        return max(begun, key=rank)
+    return min(steps, key=lambda one: (one.d_effet_element or date.min, one.c_corps or ""))
 
 
 def _reaches(post: Post, day: date) -> bool:
@@ -502,7 +515,7 @@ def _identity(
         reject("D_NAISSANCE", born, tell(_BIRTH_DATE, least=AGES[0], most=AGES[-1]))
     else:
         attributes["supannOIDCDateDeNaissance"] = (born.isoformat(),)
-    if died is not None and (died > today or (born is not None and died < born)):
+    if died is not None and not _credible(individu, today):
         reject("D_DECES", died, tell(_DEATH_DATE))
     if individu.c_civilite is not None:
         known = _CIVILITIES.get(individu.c_civilite.upper())
@@ -519,6 +532,12 @@ def _identity(
     else:
         attributes["cn"] = attributes["displayName"] = (surname,)
     return given, surname
+
+
+def _credible(individu: Individu, today: date) -> bool:
+    """Whether D_DECES can be true: a typing error closes no account."""
+    born, died = individu.d_naissance, individu.d_deces
+    return died is not None and _FIRST_DEATH <= died <= today and (born is None or born <= died)
 
 
 def _not_one(dossier: Dossier, code: str) -> Reject:
@@ -567,7 +586,7 @@ def _distinct(values: Iterable[str]) -> tuple[str, ...]:
 
 
 _UNKNOWN = mark("n’existe pas dans la table correspondante")
-_NO_STRUCTURE = mark("structure inconnue (STRUCTURE)")
+_NO_STRUCTURE = mark("structure inconnue, ou au code refusé (STRUCTURE)")
 _MISSING_DATE = mark("date absente")
 _ENDS_BEFORE = mark("se termine avant de commencer ({start})")
 _QUOTA = mark("quotité impossible")
@@ -582,4 +601,5 @@ _NOT_IN_INDIVIDU = mark("a un dossier mais n’est pas dans INDIVIDU")
 _NO_DATE = mark("n’est pas une date")
 _NO_NUMBER = mark("n’est pas un nombre")
 _NO_KEY = mark("numéro ou code absent ou illisible")
-_EXPECTED = {"date": _NO_DATE, "number": _NO_NUMBER}
+_GIVEN_BEFORE = mark("code donné plusieurs fois ; une seule de ces lignes compte")
+_EXPECTED = {"date": _NO_DATE, "number": _NO_NUMBER, "once": _GIVEN_BEFORE}

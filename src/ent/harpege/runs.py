@@ -161,6 +161,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat("T", "seconds")
 
 
+def local(moment: str) -> str:
+    """A time of a record as the clock on the wall says it, with its offset."""
+    try:
+        return datetime.fromisoformat(moment).astimezone().isoformat(" ", "seconds")
+    except ValueError:
+        return moment
+
+
 def age(moment: str) -> timedelta:
     """How long ago a time of a record is."""
     return datetime.now(UTC) - datetime.fromisoformat(moment)

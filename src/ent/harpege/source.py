@@ -14,7 +14,7 @@ not grow with the number of people.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -206,7 +206,7 @@ class Source:
 
         def small(table: _Table) -> Any:
             rows = _Rows(table, self._rows(connection, table, None), untyped)
-            return {record[0]: record for record, _ in rows}
+            return _by_code(table, (record for record, _ in rows), untyped)
 
         with self._translated("reading"):
             counts = {
@@ -430,6 +430,18 @@ class _Rows:
         )
         value = "" if row[index] is None else str(row[index])
         return Untyped(table.name.upper(), key, table.columns[index].upper(), value, expected)
+
+
+def _by_code(table: _Table, found: Iterable[Any], untyped: list[Untyped]) -> dict[str, Any]:
+    """Records of a small table by their code. Of several with one code, always the same one."""
+    records: dict[str, Any] = {}
+    for record in found:
+        code, column = record[0], table.columns[0].upper()
+        if code in records:
+            untyped.append(Untyped(table.name.upper(), f"{column}={code}", column, code, "once"))
+            record = min(record, records[code], key=repr)  # noqa: PLW2901 - the one to keep
+        records[code] = record
+    return records
 
 
 class _Stream:

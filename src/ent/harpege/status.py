@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ent.harpege.config import FeedConfig
 from ent.harpege.messages import Text, mark, tell
-from ent.harpege.runs import DONE, RUNNING, Run, Runs, age
+from ent.harpege.runs import DONE, RUNNING, Run, Runs, age, local
 
 
 class Health(enum.IntEnum):
@@ -68,25 +68,25 @@ def _judge(
     if killed is not None:
         return Health.CRITICAL, tell(
             mark("le passage commencé le {started} a été tué ; le prochain le finira"),
-            started=killed.started,
+            started=local(killed.started),
         )
     if ended and ended[0].outcome != DONE:
         return Health.CRITICAL, tell(
-            mark("le dernier passage ({started}) n’a pas abouti"), started=ended[0].started
+            mark("le dernier passage ({started}) n’a pas abouti"), started=local(ended[0].started)
         )
     if done is not None and age(done.started) > overdue:
         return Health.CRITICAL, tell(
-            mark("aucun passage réussi depuis le {started}"), started=done.started
+            mark("aucun passage réussi depuis le {started}"), started=local(done.started)
         )
     if done is None:
         return Health.UNKNOWN, tell(mark("le premier passage est en cours"))
     if done.needs_attention:
         return Health.WARNING, tell(
             mark("dernier passage {started} ; à corriger : {number}"),
-            started=done.started,
+            started=local(done.started),
             number=len(done.rejects) + len(done.failures) + len(done.notes),
         )
-    return Health.OK, tell(mark("dernier passage {started}"), started=done.started)
+    return Health.OK, tell(mark("dernier passage {started}"), started=local(done.started))
 
 
 def _next_run(timer: str) -> str:

@@ -51,7 +51,8 @@ class Unit(NamedTuple):
 def judge_structures(rows: Mapping[str, Structure], today: date) -> tuple[list[Unit], list[Reject]]:
     """The structures, parents before their children, and what is wrong with the others.
 
-    A row that is rejected rejects no other: its children and its people go through.
+    A row that is rejected rejects no other, its children and its people go through; but for a
+    code that the directory cannot hold (`usable`): nothing can name it.
     """
     units: dict[str, Unit] = {}
     rejects: list[Reject] = []
@@ -67,6 +68,11 @@ def judge_structures(rows: Mapping[str, Structure], today: date) -> tuple[list[U
             seen[code.lower()] = code
             units[code] = found
     return _parents_first(units), rejects
+
+
+def usable(rows: Mapping[str, Structure]) -> dict[str, Structure]:
+    """Those whose code an entry of the directory can name."""
+    return {code: row for code, row in rows.items() if _CODE.fullmatch(code)}
 
 
 def needed(units: Iterable[Unit], known: Iterable[str]) -> list[Unit]:
@@ -108,7 +114,7 @@ def _unit(
         return _reject(row, column, long, error.reason)
     if parent == code:
         parent = ""  # Harpège's way to say that it is the root
-    if parent and parent not in rows:
+    if parent and (parent not in rows or not _CODE.fullmatch(parent)):
         return _reject(row, "C_STRUCTURE_PERE", parent, tell(_NO_PARENT))
     if code in cyclic:
         return _reject(row, "C_STRUCTURE_PERE", parent, tell(_CYCLE))
