@@ -16,9 +16,9 @@ DOCUMENTATION = """
 name: dkim_key
 short_description: a DKIM key of the site, made at first use, or its DNS record
 description:
-  - Returns the private key (RSA, PEM) in a file of the controller, beside the other generated secrets,
-    and makes it when it is not there. The mail server that signs and the name server that publishes
-    so agree, whichever is installed first.
+  - Returns the private key (RSA, PEM) in a file of the controller, beside the other generated
+    secrets, and makes it when it is not there. The mail server that signs and the name server that
+    publishes so agree, whichever is installed first.
   - Remove the file (and choose another selector) to change the key.
 options:
   _terms:
@@ -77,6 +77,7 @@ def record(pem: str) -> str:
 
     Raises:
         ValueError: the text is no unencrypted private key in PEM.
+
     """
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     public = key.public_key().public_bytes(

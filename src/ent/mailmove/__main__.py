@@ -1,0 +1,117 @@
+"""Move messages of the legacy server to the new mailboxes of activated people.
+
+ent-mailmove run                  the service: works until it is stopped
+ent-mailmove status [LOGIN ...]   what has been moved, and who waits
+ent-mailmove pass LOGIN ...       look at people now (when the service is stopped)
+ent-mailmove check-settings FILE  say what is wrong with a settings file
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from ent.directory import DirectoryUnavailable
+from ent.mailmove.mailboxes import MailboxError
+from ent.mailmove.settings import Settings
+from ent.mailmove.status import Statuses
+from ent.mailmove.worker import Worker, WorkerError, opened
+from ent.web.config import ConfigError, load
+
+_SETTINGS = Path("/etc/ent/mailmove/settings.json")
+# journald's priorities, which it takes from the beginning of a line
+_PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
+
+
+class _Journal(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = f"<{_PRIORITY.get(record.levelno, 3)}>" if "JOURNAL_STREAM" in os.environ else ""
+        return prefix + super().format(record).replace("\n", f"\n{prefix}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; exit status 0, or 1 when something could not be done."""
+    parser = argparse.ArgumentParser(
+        prog="ent-mailmove",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--settings", type=Path, default=_SETTINGS, help="default: %(default)s")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", help="work until stopped")
+    status = commands.add_parser("status", help="what has been moved, as JSON lines")
+    status.add_argument("login", nargs="*")
+    one_pass = commands.add_parser("pass", help="look at people now")
+    one_pass.add_argument("login", nargs="+")
+    check = commands.add_parser("check-settings", help="check a settings file")
+    check.add_argument("file", type=Path)
+    options = parser.parse_args(arguments)
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Journal("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    try:
+        if options.command == "check-settings":
+            load(options.file, Settings)
+            return 0
+        settings = load(options.settings, Settings)
+        if options.command == "status":
+            return _status(settings, options.login)
+        with opened(settings) as ledger:
+            worker = Worker(settings, ledger)
+            if options.command == "pass":
+                return _passes(worker, options.login)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: worker.stop())
+            _ready()
+            worker.run()
+    except (ConfigError, WorkerError) as error:
+        print(f"ent-mailmove: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _status(settings: Settings, logins: list[str]) -> int:
+    statuses = Statuses(Path(settings.status_dir))
+    missing = False
+    for uid in logins or sorted(path.stem for path in Path(settings.status_dir).glob("[!.]*.json")):
+        known = statuses.read(uid)
+        if known is None:
+            print(f"ent-mailmove: {uid}: nothing to move so far", file=sys.stderr)
+            missing = True
+        else:
+            print(json.dumps({"login": uid} | known))
+    return int(missing)
+
+
+def _passes(worker: Worker, logins: list[str]) -> int:
+    failed = False
+    for uid in logins:
+        try:
+            outcome = worker.move(uid)
+        except (DirectoryUnavailable, MailboxError) as error:
+            print(f"ent-mailmove: {uid}: {error}", file=sys.stderr)
+            failed = True
+            continue
+        if outcome is None:
+            print(f"{uid}: not activated, or no legacy mailbox")
+        else:
+            print(f"{uid}: {outcome.copied} copied, {outcome.total} in the legacy mailbox")
+    return int(failed)
+
+
+def _ready() -> None:
+    """Tell systemd, which started us as Type=notify, that the work begins."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if path:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.connect("\0" + path[1:] if path.startswith("@") else path)
+            notify.send(b"READY=1")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""What happens to mail while something is down, full or wrong: it waits, and nothing is lost."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from lab import LabUnderTest, wait_for
+from mail import OUTSIDE, Mail, compose, holder, people
+from openldap_client import Directory
+
+pytestmark = pytest.mark.service("mail1", "postfix", "dovecot")
+
+UID = "mtfail"
+NEW, LEGACY = "mtfail@univ-provence.fr", "mtfail@up.univ-aix.fr"
+
+
+@pytest.fixture
+def mail(lab: LabUnderTest) -> Mail:
+    return Mail(lab)
+
+
+@pytest.fixture
+def receiver(lab: LabUnderTest) -> Iterator[None]:
+    with people(lab, holder(UID, NEW, LEGACY, entMailQuota="1")):
+        yield
+
+
+@contextmanager
+def stopped(lab: LabUnderTest, host: str, unit: str) -> Iterator[None]:
+    """A service that is down for a while."""
+    assert lab.run(host, "systemctl stop %s", unit).rc == 0
+    try:
+        yield
+    finally:
+        assert lab.run(host, "systemctl start %s", unit).rc == 0
+
+
+def waits(mail: Mail, host: str, text: str) -> None:
+    """Wait until a server keeps mail for the person, and says why."""
+    wait_for(
+        lambda: any(
+            text in recipient.get("delay_reason", "")
+            for message in mail.queue(host, UID)
+            for recipient in message["recipients"]
+        ),
+        what=f"mail for {UID} kept on {host} because of {text!r}",
+        timeout=60,
+    )
+
+
+def drained(mail: Mail, host: str) -> None:
+    """Try what waits again, until it has left."""
+
+    def empty() -> bool:
+        mail.flush(host)
+        return not mail.queue(host, UID)
+
+    wait_for(empty, what=f"mail for {UID} leaving {host}", timeout=60)
+
+
+@pytest.mark.usefixtures("receiver")
+def test_directory_down_senders_are_told_to_come_back(mail: Mail, lab: LabUnderTest) -> None:
+    cases = [
+        (mail.server, NEW),
+        (mail.server, "personne@univ-provence.fr"),
+        (mail.legacy_server, LEGACY),
+        (mail.legacy_server, "personne@up.univ-mrs.fr"),
+    ]
+    with stopped(lab, "ldap1", "slapd"):
+        for server, address in cases:
+            with mail.smtp(server) as smtp:
+                smtp.mail(OUTSIDE)
+                code, text = smtp.rcpt(address)
+                assert code == 451, (server, address, text)
+        with (
+            pytest.raises(smtplib.SMTPAuthenticationError) as refused,
+            mail.submission("jmartin"),
+        ):
+            pass
+        # 454 would be right; Postfix 3.10 does not read Dovecot's code=temp_fail (docs/mail.md)
+        assert refused.value.smtp_code in (454, 535)
+    for server, address in ((mail.server, NEW), (mail.legacy_server, LEGACY)):
+        message = compose(OUTSIDE, address)
+
+        def sent(message=message, server=server) -> bool:
+            try:
+                mail.send(message, server=server)
+            except smtplib.SMTPException:
+                return False
+            return True
+
+        wait_for(sent, what="mail after the directory is back")
+        mail.delivered("mail1", UID, message)
+
+
+@pytest.mark.usefixtures("receiver")
+def test_new_server_down_and_then_the_directory_forwards_wait(
+    mail: Mail, lab: LabUnderTest
+) -> None:
+    messages = [compose(OUTSIDE, LEGACY) for _ in range(5)]
+    with stopped(lab, "mail1", "postfix"):
+        for message in messages:
+            mail.send(message, server=mail.legacy_server)
+        waits(mail, "mailup1", "Connection refused")
+        assert mail.stored("mailup1", UID) == []
+    with stopped(lab, "ldap1", "slapd"):
+        mail.flush("mailup1")
+        waits(mail, "mailup1", "451")
+    drained(mail, "mailup1")
+    for message in messages:
+        mail.delivered("mail1", UID, message)
+
+
+@pytest.mark.usefixtures("receiver")
+def test_mailbox_server_down_mail_waits(mail: Mail, lab: LabUnderTest) -> None:
+    message = compose(OUTSIDE, NEW)
+    with stopped(lab, "mail1", "dovecot"):
+        mail.send(message)
+        waits(mail, "mail1", "private/dovecot-lmtp")
+    drained(mail, "mail1")
+    mail.delivered("mail1", UID, message)
+
+
+@pytest.mark.usefixtures("receiver")
+def test_a_full_mailbox_makes_mail_wait(mail: Mail, lab: LabUnderTest) -> None:
+    """The quota of one MiB comes from the directory, and so does its end."""
+    filling = [compose(OUTSIDE, NEW, body="y" * 700_000 + "\n") for _ in range(3)]
+    for message in filling:  # the one that crosses the limit is still taken
+        mail.send(message)
+    mail.delivered("mail1", UID, filling[1])
+    waits(mail, "mail1", "452 4.2.2")
+    other = compose(OUTSIDE, f"jeanne.martin@{lab.domain}")
+    mail.send(other)
+    mail.arrived("jmartin", other)  # nobody else waits
+    directory = Directory(lab)
+    directory.as_root(
+        f"dn: {directory.dn(UID)}\nchangetype: modify\nreplace: entMailQuota\nentMailQuota: 20\n"
+    )
+    drained(mail, "mail1")
+    mail.delivered("mail1", UID, filling[2])
+
+
+@pytest.mark.usefixtures("receiver")
+def test_a_forward_that_cannot_arrive_goes_back_to_the_sender(
+    mail: Mail, lab: LabUnderTest
+) -> None:
+    """The person's account ends while the message is between the two servers."""
+    message = compose(OUTSIDE, LEGACY)
+    directory = Directory(lab)
+    with stopped(lab, "mail1", "postfix"):
+        mail.send(message, server=mail.legacy_server)
+        waits(mail, "mailup1", "Connection refused")
+        directory.as_root(
+            f"dn: {directory.dn(UID)}\nchangetype: modify\nreplace: supannRessourceEtat\n"
+            "supannRessourceEtat: {COMPTE}I:SupannExpire\n"
+        )
+    drained(mail, "mailup1")
+    bounce = mail.in_sink(OUTSIDE, message["Message-ID"])
+    assert bounce["Return-Path"] == "<>"
+    text = bounce.as_string()
+    assert "Message non remis" in bounce["Subject"]
+    assert "n’a pas pu remettre" in bounce.get_body().get_content() if bounce.get_body() else text
+    assert "5.2.1" in text
+    assert "adresse est close" in text
+
+
+def test_mail_that_waited_for_an_old_mailbox_follows_its_owner(
+    mail: Mail, lab: LabUnderTest
+) -> None:
+    """Accepted before the activation, tried again after it: it goes to the new mailbox."""
+    directory = Directory(lab)
+    with people(lab, holder(UID, LEGACY, state="I:SupannPrecree")):
+        message = compose(OUTSIDE, LEGACY)
+        with stopped(lab, "mailup1", "dovecot"):
+            mail.send(message, server=mail.legacy_server)
+            waits(mail, "mailup1", "private/dovecot-lmtp")
+            directory.as_root(
+                f"dn: {directory.dn(UID)}\nchangetype: modify\nreplace: supannRessourceEtat\n"
+                "supannRessourceEtat: {COMPTE}A:SupannActif\n-\n"
+                f"add: supannAutreMail\nsupannAutreMail: {NEW}\n-\nadd: mail\nmail: {NEW}\n"
+            )
+            drained(mail, "mailup1")
+        mail.delivered("mail1", UID, message)
+        assert mail.stored("mailup1", UID) == []
