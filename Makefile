@@ -34,7 +34,7 @@ browser: ## open the portal in this machine's Chromium or Chrome
 	@$(lab) browser
 
 test: ## everything: lint, unit tests, then the whole stack in a lab of its own
-	@$(lab) ready
+	@PYTHONPATH=src $(PYTHON) -m ent.lab --lab enttest ready
 	@.venv/bin/tox run
 
 verify: ## the tests of a running lab, against the lab that is up (TESTS=tests/e2e, ...)
