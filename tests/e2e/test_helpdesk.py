@@ -100,6 +100,22 @@ def choose(page: Page, uid: str, code: str, password: str) -> None:
 
 
 @pytest.mark.guide("G8")
+def test_the_way_to_a_forgotten_password(page: Page, lab: LabUnderTest) -> None:
+    """From the first page of annuaire to the telephone, and to the form for the code."""
+    page.goto(f"https://annuaire.{lab.domain}")
+    page.get_by_role("link", name="Mot de passe oublié ?").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mot de passe oublié ?")
+    expect(page.locator("main")).to_contain_text("Appelez l’assistance au 04 65 71 00")
+    page.get_by_role("link", name="J’ai reçu un code").click()
+    page.get_by_label("Identifiant").fill("prenom.nom@univ-provence.fr")
+    page.get_by_role("button", name="Valider").click()
+    expect(page.get_by_label("Identifiant")).to_have_accessible_description(
+        re.compile("et non votre adresse électronique")
+    )
+    look(page, "helpdesk-address")
+
+
+@pytest.mark.guide("G8")
 def test_a_forgotten_password(
     page: Page,
     caller: Page,

@@ -49,6 +49,17 @@ def test_headers(url: str, http: requests.Session, path: str) -> None:
     assert ("noindex" in headers.get("X-Robots-Tag", "")) is (path != "/")
 
 
+@pytest.mark.parametrize(
+    ("path", "cookie"),
+    [("/compte/", "__Host-annuaire-session"), ("/assistance/", "__Secure-helpdesk-session")],
+)
+def test_a_cookie_with_a_null(url: str, http: requests.Session, path: str, cookie: str) -> None:
+    """Escaped, as RFC 2109 has it: PostgreSQL takes no null in a text."""
+    value = "a" * 31 + "\\000"
+    response = http.get(url + path, headers={"Cookie": f'{cookie}="{value}"'})
+    assert response.status_code == 200
+
+
 def test_each_process_asks_cas_for_a_ticket_of_its_own(url: str, http: requests.Session) -> None:
     """The public pages can never use a ticket made for the help desk, nor see its cookies."""
     services = {}

@@ -236,6 +236,8 @@ def test_every_link_leads_somewhere(client: Client, directory: AccountDirectory)
         "/recherche",
         "/structures",
         "/connexion",
+        # the help desk's process
+        "/assistance/",
     )
     for path in PAGES:
         page = client.get(f"/compte/{path}").content.decode()
@@ -416,6 +418,7 @@ def test_two_changes_one_after_the_other(client: Client, directory: AccountDirec
         ({"password": "éé1a", "confirmation": "éé1a"}, "password", "trop court"),
         ({"confirmation": "autre-2027"}, "confirmation", "différents"),
         ({"password": PASSWORD, "confirmation": PASSWORD}, "password", "le même que l’actuel"),
+        ({"password": "jdurand", "confirmation": "jdurand"}, "password", "pas être votre identif"),
         ({"password": "refused-1", "confirmation": "refused-1"}, "password", "déjà été le vôtre"),
         ({"present": "faux-2026"}, "present", "Ce n’est pas votre mot de passe actuel"),
     ],

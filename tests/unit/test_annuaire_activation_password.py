@@ -57,6 +57,11 @@ def test_refused(password: str, why: set[Fault]) -> None:
     assert set(faults(password)) == why
 
 
+def test_the_login_is_no_password() -> None:
+    assert faults("PDupont2", "pdupont2") == (Fault.LOGIN,)
+    assert faults("pdupont22", "pdupont2") == ()
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=140))
 def test_what_passes_here_passes_slapd(password: str) -> None:
     """slapd's rule on the same text: 6 bytes, one of 52 letters, one of 10 digits."""

@@ -210,6 +210,7 @@ def test_an_activated_account(
     for name in ("", "informations", "termine"):
         page = client.get(path(name=name))
         assert (page.status_code, heading(page)) == (409, "Ce compte est déjà activé")
+        assert 'href="/assistance/"' in page.content.decode()
     assert heading(validate(client)) == "Ce compte est déjà activé"
     assert directory.compared == []
 
@@ -382,6 +383,26 @@ def test_the_directory_has_the_last_word_on_passwords(
     assert "refused-1" not in page.content.decode()
     assert state(directory) is AccountState.PRE_CREATED
     assert validate(client).status_code == 302
+
+
+def test_the_login_is_no_password(client: Client, directory: MemoryDirectory) -> None:
+    directory.make("pdupont2")
+    accept(client, "pdupont2")
+    typed = {"password": "pdupont2", "confirmation": "pdupont2"}
+    # whoever has not proved who they are does not learn the login so
+    assert "identifiant :" not in text(validate(client, "pdupont2", WRONG, **typed))
+    assert "ne doit pas être votre identifiant" in text(validate(client, "pdupont2", **typed))
+    assert state(directory, "pdupont2") is AccountState.PRE_CREATED
+
+
+def test_who_is_refused_learns_what_to_do(client: Client, directory: MemoryDirectory) -> None:
+    """A namesake's page, or a wrong date in the record: neither is mended by trying again."""
+    accept(client)
+    assert "personne de l’université porte" not in text(validate(client, code=""))
+    page = validate(client, form=WRONG)
+    assert "Une autre personne de l’université porte peut-être votre nom." in text(page)
+    assert "/recherche?profil=tous&amp;nom=Ann%20Oui" in page.content.decode()
+    assert "la division du personnel la corrige" in text(page)
 
 
 def test_spaces_and_signs_belong_to_a_password(client: Client, directory: MemoryDirectory) -> None:

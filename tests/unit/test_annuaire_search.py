@@ -20,6 +20,7 @@ import web_apps
 
 annuaire_app.start()
 
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.db import OperationalError, connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
@@ -336,6 +337,31 @@ def test_the_first_page_needs_no_database_and_no_directory(
     assert response.status_code == 200
     assert re.search(r'value="personnel"[^>]*checked', page)
     assert page.index('value="personnel"') < page.index('value="etudiant"')
+
+
+def test_the_first_page_leads_to_a_forgotten_password(client: Client) -> None:
+    page = client.get("/").content.decode()
+    assert '<a href="/assistance/">Mot de passe oublié ?</a>' in page
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 200), ("/recherche", 400), ("/nulle-part", 404)]
+)
+def test_more_parameters_than_are_read(client: Client, path: str, status: int) -> None:
+    response = client.get(path, {f"p{number}": "1" for number in range(60)})
+    assert response.status_code == status
+    assert "site-header" in response.content.decode()
+
+
+def test_a_cookie_that_no_session_can_have(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL refuses a null in a text; SQLite, here, does not."""
+
+    def load(store: SessionStore) -> None:
+        raise ValueError(store.session_key)
+
+    monkeypatch.setattr(SessionStore, "_get_session_from_db", load)
+    client.cookies["__Host-annuaire-session"] = "a" * 31 + "\0"
+    assert client.get("/compte/").status_code == 302
 
 
 def test_results_name_function_and_structure(client: Client) -> None:

@@ -388,6 +388,12 @@ def test_what_could_not_be_lifted(scene: Scene, agent: Client) -> None:
     assert "Pas levé, faute de réponse : Ralentissement de la page de connexion" in said
 
 
+@pytest.mark.parametrize("page", ["journal", "journal/export.csv"])
+@pytest.mark.parametrize("days", ["since=0001-01-01", "until=9999-12-31"])
+def test_the_first_and_the_last_day_of_the_calendar(auditor: Client, page: str, days: str) -> None:
+    assert auditor.get(f"/assistance/{page}?{days}").status_code == 200
+
+
 # The caller
 
 
@@ -414,6 +420,8 @@ def test_a_caller_chooses_a_password(scene: Scene, agent: Client) -> None:
     [
         ({"login": ""}, "Saisissez votre identifiant."),
         ({"login": "x" * 65}, "64"),
+        ({"login": "jeanne.martin@univ-provence.fr"}, "et non votre adresse électronique. L"),
+        ({"login": "pdupont2", "password": "pdupont2", "again": "pdupont2"}, "être votre identif"),
         ({"code": ""}, "Saisissez le code"),
         ({"code": "12345678"}, "Ce n’est pas un code de l’assistance"),
         ({"code": "123456789"}, "Cet essai n’est pas compté"),

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -37,9 +38,12 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 def _path(request: HttpRequest) -> str:
     # where the language switch returns to: only pages that can be had again by GET
-    if request.method == "GET" and "ticket" not in request.GET:
-        return request.get_full_path()
-    return reverse("home")
+    try:
+        again = request.method == "GET" and "ticket" not in request.GET
+    except SuspiciousOperation:
+        # more parameters than Django reads; this is asked for the page that says so, too
+        again = False
+    return request.get_full_path() if again else reverse("home")
 
 
 def message(

@@ -5,19 +5,25 @@ says about the original scheme can be believed. HSTS is nginx's as well (role
 `nginx`, snippets/ent-tls.conf), since it concerns the name and not the pages.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# django.contrib.sessions makes them so, of lower-case letters and digits.
+_SESSION_KEY = re.compile(r"[a-z0-9]{32}")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "ent.web.security.personal_pages",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ent.web.security.sound_session_cookies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "ent.web.language.chosen_language",
     "django.middleware.common.CommonMiddleware",
@@ -101,5 +107,20 @@ def personal_pages(get_response: GetResponse) -> GetResponse:
             "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
         )
         return response
+
+    return middleware
+
+
+def sound_session_cookies(get_response: GetResponse) -> GetResponse:
+    """Middleware: what cannot be the key of a session is not looked for.
+
+    A quoted cookie can hold a null (RFC 2109 escapes), which PostgreSQL takes in no text.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        name = django_settings.SESSION_COOKIE_NAME
+        if not _SESSION_KEY.fullmatch(request.COOKIES.get(name, "")):
+            request.COOKIES.pop(name, None)
+        return get_response(request)
 
     return middleware

@@ -147,8 +147,9 @@ class PasswordForm(forms.Form):
         },
     )
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, login: str, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.login = login
         self.fields["present"].widget.attrs["autocomplete"] = "current-password"
 
     def clean_present(self) -> str:
@@ -161,7 +162,7 @@ class PasswordForm(forms.Form):
     def clean_password(self) -> str:
         """Return the new password, if it keeps the rule."""
         password: str = self.cleaned_data["password"]
-        if found := faults(password):
+        if found := faults(password, self.login):
             raise ValidationError([str(FAULTS[one]) for one in found])
         return password
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ent.annuaire.account import choices, consent, messages
+from ent.annuaire.account import choices, consent, messages, moving
 from ent.annuaire.account.choices import (
     RECOVERY,
     RED_LIST,
@@ -68,6 +68,7 @@ def home(request: HttpRequest, visit: Visit) -> HttpResponse:
         visit,
         "account/home.html",
         done=_done_text(request.session.pop(_DONE, "")),
+        move=moving.told(visit.own),
         sections=record(visit.own, visit.directory),
         red_list=visit.own.is_true(RED_LIST),
         telephone_hidden=visit.own.is_true(TELEPHONE_HIDDEN),
@@ -204,7 +205,7 @@ def password(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Change of password."""
     try:
         limits().check(PASSWORD, visit.own.uid, visit.address)
-        form = PasswordForm(_posted(request))
+        form = PasswordForm(_posted(request), login=visit.own.uid)
         if form.is_valid():
             answer = _change_password(request, visit, form)
             if answer:

@@ -36,6 +36,9 @@ FAULTS: dict[Fault, str | Promise] = {
         "Le mot de passe contient un caractère que l’on ne peut pas taper au clavier."
         " Tapez-le au lieu de le copier."
     ),
+    Fault.LOGIN: gettext_lazy(
+        "Le mot de passe ne doit pas être votre identifiant : c’est le premier que l’on essaierait."
+    ),
 }
 
 

@@ -42,7 +42,11 @@ def not_offered(request: HttpRequest, state: AccountState | None) -> HttpRespons
                 " le mot de passe, appelez l’assistance au %(phone)s."
             )
             % {"phone": settings.ENT_SITE.support_phone},
-            actions=(Action(_("Aller à l’ENT"), settings.ANNUAIRE.activation.portal_url),),
+            actions=(
+                Action(_("Aller à l’ENT"), settings.ANNUAIRE.activation.portal_url),
+                # of the other process: see urls_helpdesk
+                Action(_("Mot de passe oublié ?"), "/assistance/"),
+            ),
         )
     return message(
         request,

@@ -28,10 +28,13 @@ class Fault(enum.Enum):
     NO_DIGIT = "no digit"
     LONG = "long"
     NOT_TYPED = "not typed"
+    LOGIN = "login"
 
 
-def faults(password: str) -> tuple[Fault, ...]:
+def faults(password: str, login: str = "") -> tuple[Fault, ...]:
     """What is wrong with the password (guide, G6e); empty: nothing.
+
+    login: whose it will be, which it must not be; "": not known here, or not to be told yet.
 
     At least 6 characters with an ASCII letter and an ASCII digit, at most
     MAX_LENGTH, no control character. A character is a Unicode code point: an
@@ -48,4 +51,6 @@ def faults(password: str) -> tuple[Fault, ...]:
         found.append(Fault.LONG)
     if any(one == _REPLACEMENT or unicodedata.category(one) in _NOT_TYPED for one in set(password)):
         found.append(Fault.NOT_TYPED)
+    if login and password.casefold() == login.casefold():
+        found.append(Fault.LOGIN)
     return tuple(found)

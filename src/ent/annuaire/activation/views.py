@@ -10,6 +10,7 @@ from csp.constants import SELF
 from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
@@ -22,7 +23,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ent.annuaire.activation import messages
 from ent.annuaire.activation.flow import Activated, Candidate, NotOffered, OutcomeUnknown
-from ent.annuaire.activation.forms import CharterForm, DetailsForm
+from ent.annuaire.activation.forms import FAULTS, CharterForm, DetailsForm
+from ent.annuaire.activation.password import Fault, faults
 from ent.annuaire.activation.progress import Progress
 from ent.annuaire.activation.service import activation, charter
 from ent.annuaire.limits.attempts import ACTIVATION, Limits, TooManyAttempts, limits
@@ -32,6 +34,7 @@ from ent.web.network import client_address
 from ent.web.texts import in_language
 
 log = logging.getLogger(__name__)
+_WRONG_PROOFS = "wrong-proofs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ def details(request: HttpRequest, now: Step) -> HttpResponse:
         "activation/details.html",
         2,
         form=form,
+        wrong_proofs=form.has_error("code", _WRONG_PROOFS),
         no_code=[in_language(text, language) for text in config.no_code],
         personnel_phone=config.personnel_phone,
     )
@@ -192,6 +196,10 @@ def _activate(now: Step, form: DetailsForm, accepted: Any) -> Activated | None:
         _wrong_proofs(now, form)
         return None
     attempt.succeeded()
+    # only now: before, it would tell anybody the login of this person
+    if Fault.LOGIN in faults(data["password"], now.uid):
+        form.add_error("password", str(FAULTS[Fault.LOGIN]))
+        return None
     try:
         return activation().activate(now.uid, data["password"], accepted)
     except PasswordRefused as error:
@@ -219,7 +227,7 @@ def _wrong_proofs(now: Step, form: DetailsForm) -> None:
         text += " " + _("Vous pourrez réessayer dans %(delay)s.") % {
             "delay": messages.in_words(refusal.wait)
         }
-    form.add_error("code", text)
+    form.add_error("code", ValidationError(text, _WRONG_PROOFS))
     form.fields["birth_date"].widget.attrs["aria-invalid"] = "true"
 
 

@@ -21,6 +21,7 @@ _FAULTS = {
     Fault.NO_DIGIT: _("Le mot de passe doit contenir un chiffre."),
     Fault.LONG: _("Le mot de passe est trop long : 128 caractères au plus."),
     Fault.NOT_TYPED: _("Le mot de passe contient un caractère qu’aucun clavier ne donne."),
+    Fault.LOGIN: _("Le mot de passe ne doit pas être votre identifiant."),
 }
 
 
@@ -70,6 +71,7 @@ class RedeemForm(forms.Form):
 
     login = forms.CharField(
         label=_("Identifiant"),
+        help_text=_("Celui que vous indique l’assistance, et non votre adresse électronique."),
         max_length=_LOGIN_LENGTH,
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
@@ -102,8 +104,15 @@ class RedeemForm(forms.Form):
     def clean_login(self) -> str:
         """As logins are written."""
         login = str(self.cleaned_data["login"]).strip().lower()
-        # some type their address: its owner is not looked up here
-        return login.partition("@")[0] if login.endswith("@") else login
+        if "@" in login:
+            # its owner is not looked up here: that would tell whether there is one
+            raise forms.ValidationError(
+                gettext(
+                    "Saisissez votre identifiant, et non votre adresse électronique."
+                    " L’assistance vous le rappellera au besoin. Cet essai n’est pas compté."
+                )
+            )
+        return login
 
     def clean_code(self) -> Code:
         """A code that can be one: a slip of the ear or the finger costs no try."""
@@ -120,7 +129,8 @@ class RedeemForm(forms.Form):
     def clean_password(self) -> str:
         """The rule of activation (guide, G6e), in characters."""
         password = str(self.cleaned_data["password"])
-        if found := faults(password):
+        # fields are cleaned in their order; a login with an error is not there
+        if found := faults(password, self.cleaned_data.get("login", "")):
             raise forms.ValidationError([_FAULTS[one] for one in found])
         return password
 
@@ -173,7 +183,8 @@ class SelectionForm(forms.Form):
             action=values["action"],
             outcome=values["outcome"],
             since=_midnight(since) if since else None,
-            before=_midnight(until + timedelta(days=1)) if until else None,
+            # the last day that a calendar has has no next one
+            before=_midnight(until + timedelta(days=1)) if until and until < date.max else None,
             steps=values["steps"],
         )
 
