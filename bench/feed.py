@@ -5,9 +5,9 @@ into a second slapd on the directory's host, with the same configuration (overla
 audit trail) and an empty tree. Both are gone afterwards. `FEED_BENCH_PEOPLE` makes it smaller.
 
 The peer is what a careful administrator would do by hand: the very entries that the feed made, as
-one LDIF file, added by ldapadd over one connection to the same slapd, emptied. The second slapd has
-its database in memory: each write waits for the disk otherwise, on both sides, and the figures would
-be the disk's.
+one LDIF file, added by ldapadd over one connection to the same slapd, emptied. The second slapd
+has its database in memory: each write waits for the disk otherwise, on both sides, and the
+figures would be the disk's.
 """
 
 from __future__ import annotations
