@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+import looks
 from activation_browser import accept_charter, begin, fill_in, find, heading, validate
 from activation_people import PASSWORD, People
 from lab import REPOSITORY, LabUnderTest
@@ -27,19 +28,8 @@ WRITE_DOCS = os.environ.get("WRITE_DOCS")
 
 
 def look(page: Page, name: str) -> None:
-    """What must hold on every page: accessible, no scrolling sideways at 320 px and at 200 %."""
-    page.emulate_media(reduced_motion="reduce")
-    result = Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
-    size = page.viewport_size
-    assert size
-    for width, zoom in ((320, "100%"), (1280, "200%")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate("zoom => document.documentElement.style.fontSize = zoom", zoom)
-        widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert widths[0] <= widths[1], f"{name} scrolls sideways at {width} px, {zoom}: {widths}"
-    page.evaluate("document.documentElement.style.fontSize = ''")
-    page.set_viewport_size(size)
+    """What must hold on every page; the manual takes its own pictures."""
+    looks.look(page, name, picture=False)
 
 
 class Manual:

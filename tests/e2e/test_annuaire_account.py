@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+import looks
 from account_people import NEW, PASSWORD, cas_accepts, forget, make
 from activation_people import People
 from lab import LabUnderTest, wait_for
@@ -22,26 +20,11 @@ pytestmark = [
 SignIn = Callable[..., None]
 UID = "ac.lea"
 NAME = "Léa Compte-Navigateur"
-# docs/images/ is written anew with: ENT_SCREENSHOTS=docs/images make verify TESTS=tests/e2e
-SCREENSHOTS = os.environ.get("ENT_SCREENSHOTS")
 
 
 def look(page: Page, name: str) -> None:
-    """What must hold on every page: accessible, no scrolling sideways at 320 px and at 200 %."""
-    page.emulate_media(reduced_motion="reduce")
-    result = Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
-    size = page.viewport_size
-    assert size
-    if SCREENSHOTS:
-        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=True)
-    for width, zoom in ((320, "100%"), (1280, "200%")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate("zoom => document.documentElement.style.fontSize = zoom", zoom)
-        widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert widths[0] <= widths[1], f"{name} scrolls sideways at {width} px, {zoom}: {widths}"
-    page.evaluate("document.documentElement.style.fontSize = ''")
-    page.set_viewport_size(size)
+    """What must hold on every page."""
+    looks.look(page, name, full_page=True)
 
 
 @pytest.fixture

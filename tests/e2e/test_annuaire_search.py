@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from lab import LabUnderTest
+from looks import look
 
 pytestmark = [
     pytest.mark.service("annuaire1", "ent-annuaire", "ent-annuaire-index", "nginx"),
     pytest.mark.service("ldap1", "slapd"),
 ]
-# docs/images/ is written anew with: ENT_SCREENSHOTS=docs/images make verify TESTS=tests/e2e
-SCREENSHOTS = os.environ.get("ENT_SCREENSHOTS")
-
-
-def look(page: Page, name: str) -> None:
-    """What must hold on every page: accessible, no scrolling sideways at 320 px and at 200 %."""
-    page.emulate_media(reduced_motion="reduce")
-    result = Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
-    size = page.viewport_size
-    assert size
-    if SCREENSHOTS:
-        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
-    for width, zoom in ((320, "100%"), (1280, "200%")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate("zoom => document.documentElement.style.fontSize = zoom", zoom)
-        widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert widths[0] <= widths[1], f"{name} scrolls sideways at {width} px, {zoom}: {widths}"
-    page.evaluate("document.documentElement.style.fontSize = ''")
-    page.set_viewport_size(size)
 
 
 @pytest.fixture

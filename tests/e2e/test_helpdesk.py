@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+import looks
 from helpdesk_people import NEW, Someone, lines_about, someone
 from lab import LabUnderTest
 
@@ -19,8 +17,6 @@ pytestmark = [
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
 ]
 SignIn = Callable[..., None]
-# docs/images/ is written anew with: ENT_SCREENSHOTS=docs/images make verify TESTS=tests/e2e
-SCREENSHOTS = os.environ.get("ENT_SCREENSHOTS")
 #: Those that docs/helpdesk.md shows.
 PICTURES = {
     "helpdesk-person",
@@ -33,22 +29,9 @@ PICTURES = {
 
 
 def look(page: Page, name: str) -> None:
-    """What must hold on every page: accessible, no scrolling sideways at 320 px and at 200 %."""
-    page.emulate_media(reduced_motion="reduce")
-    result = Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
+    """What must hold on every page; these are French."""
+    looks.look(page, name, picture=name in PICTURES)
     expect(page.locator("html")).to_have_attribute("lang", "fr")
-    size = page.viewport_size
-    assert size
-    if SCREENSHOTS and name in PICTURES:
-        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
-    for width, zoom in ((320, "100%"), (1280, "200%")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate("zoom => document.documentElement.style.fontSize = zoom", zoom)
-        widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert widths[0] <= widths[1], f"{name} scrolls sideways at {width} px, {zoom}: {widths}"
-    page.evaluate("document.documentElement.style.fontSize = ''")
-    page.set_viewport_size(size)
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+import looks
 from lab import LabUnderTest
 
 pytestmark = [
@@ -17,24 +15,12 @@ pytestmark = [
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
 ]
 SignIn = Callable[..., None]
-# docs/images/ is written anew with: ENT_SCREENSHOTS=docs/images make verify TESTS=tests/e2e
-SCREENSHOTS = os.environ.get("ENT_SCREENSHOTS")
 
 
 def look(page: Page, name: str) -> None:
-    """What must hold on every page: accessible, no scrolling sideways at 320 px."""
-    page.emulate_media(reduced_motion="reduce")
-    result = Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
+    """What must hold on every page; these are French."""
+    looks.look(page, name)
     expect(page.locator("html")).to_have_attribute("lang", "fr")
-    size = page.viewport_size
-    assert size
-    if SCREENSHOTS:
-        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
-    page.set_viewport_size({"width": 320, "height": 640})
-    widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-    page.set_viewport_size(size)
-    assert widths[0] <= widths[1], f"{name} scrolls sideways: {widths}"
 
 
 @pytest.fixture
