@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
+
+# What the tests have for talking to services, the measurements use as well.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 PARTS = ("cas", "feed", "search", "activation", "mail", "imap", "up")
 

@@ -100,12 +100,14 @@ def test_client_offers_nothing_to_the_portal(lab: LabUnderTest) -> None:
 def test_database_is_for_the_hosts_of_its_services(lab: LabUnderTest) -> None:
     answers = {
         host: connect(lab, host, [(lab.ip("db1"), 5432)])[0]
-        for host in ("sso1", "portal1", "ldap1", "client1", "dns1")
+        for host in ("sso1", "portal1", "annuaire1", "ldap1", "mail1", "client1", "dns1")
     }
     assert answers == {
         "sso1": "open",
         "portal1": "open",
-        "ldap1": "refused",
+        "annuaire1": "open",
+        "ldap1": "open",  # the feed reads Harpège from there
+        "mail1": "refused",
         "client1": "refused",
         "dns1": "refused",
     }

@@ -220,7 +220,8 @@ def test_the_mover_cannot_send(lab: LabUnderTest, mail: Mail, person: str) -> No
         mail.server,
         person,
     )
-    assert result.stdout.strip() == "535", result.stdout + result.stderr
+    # 454: Dovecot makes an address wait that guessed before, longer than Postfix waits
+    assert result.stdout.strip() in ("535", "454"), result.stdout + result.stderr
 
 
 def closed(server: str, port: int) -> bool:

@@ -88,7 +88,7 @@ def test_a_schema_attribute_is_added_to_a_running_server_and_leaves_when_unused(
         "  SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{64} )\n"
     )
     text = text.replace("olcObjectClasses:", new + "olcObjectClasses:").replace(
-        "MAY ( entMailQuota )", "MAY ( entMailQuota $ entEssai )"
+        "MAY ( entMailQuota", "MAY ( entEssai $ entMailQuota"
     )
     changed_schema = tmp_path / "ent.ldif"
     changed_schema.write_text(text)
