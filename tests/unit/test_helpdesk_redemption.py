@@ -41,7 +41,7 @@ NEW = "nouveau-2026"
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setattr(redemption, "PATIENCE", 0.0)
-    monkeypatch.setattr(redemption, "_PAUSE", 0.0)
+    monkeypatch.setattr("ent.annuaire.uncertain._PAUSE", 0.0)
     return Scene(FakeDirectory(person("jmartin"), person("kbenali")))
 
 

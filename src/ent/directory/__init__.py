@@ -40,6 +40,7 @@ from ent.directory.filters import (
     starts_with,
 )
 from ent.directory.model import AccountState, Entry, Person, Structure
+from ent.directory.times import day, instant
 from ent.directory.writing import Change
 
 __all__ = [
@@ -70,8 +71,10 @@ __all__ = [
     "at_least",
     "at_most",
     "contains",
+    "day",
     "ends_with",
     "equals",
+    "instant",
     "negation",
     "present",
     "starts_with",

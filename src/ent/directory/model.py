@@ -3,9 +3,11 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Self
 
 from ent.directory.filters import Filter, any_of, equals
+from ent.directory.times import day
 
 
 class AccountState(enum.Enum):
@@ -51,6 +53,19 @@ class AccountState(enum.Enum):
         by_value = {state.value.lower(): state for state in cls}
         return by_value.get(found[0].lower())
 
+    def dates(self, values: tuple[str, ...]) -> tuple[date | None, date | None]:
+        """Since when an account is in this state, and until when, as far as that is known.
+
+        values: of supannRessourceEtatDate, `{COMPTE}A:SupannSursis:20260901:20261130`. They may
+        be about another state: activation dates nothing, the feed will.
+        """
+        beginning = f"{self.value}:".lower()
+        for value in values:
+            if value.lower().startswith(beginning):
+                since, _, until = value[len(beginning) :].partition(":")
+                return day(since), day(until)
+        return None, None
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -73,6 +88,15 @@ class Entry:
     def text(self, attribute: str) -> str:
         """The first value of `attribute`, or "" when there is none."""
         return next(iter(self.texts(attribute)), "")
+
+    @property
+    def name(self) -> str:
+        """What a person is called: displayName, else given name and surname, else cn."""
+        return (
+            self.text("displayName")
+            or f"{self.text('givenName')} {self.text('sn')}".strip()
+            or self.text("cn")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +130,12 @@ class Person:
     @classmethod
     def from_entry(cls, entry: Entry) -> Self:
         """From an entry read with ATTRIBUTES."""
-        given_name, surname = entry.text("givenName"), entry.text("sn")
         return cls(
             dn=entry.dn,
             uid=entry.text("uid"),
-            display_name=entry.text("displayName")
-            or f"{given_name} {surname}".strip()
-            or entry.text("cn"),
-            given_name=given_name,
-            surname=surname,
+            display_name=entry.name,
+            given_name=entry.text("givenName"),
+            surname=entry.text("sn"),
             mail=entry.text("mail"),
             primary_affiliation=entry.text("eduPersonPrimaryAffiliation"),
             affiliations=entry.texts("eduPersonAffiliation"),

@@ -8,11 +8,11 @@ what the person saw; what they did not see they do not overwrite.
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ent.annuaire.account.person import Own, find
+from ent.annuaire.uncertain import OutcomeUnknown, patiently
 from ent.directory import (
     Change,
     Conflict,
@@ -31,18 +31,12 @@ RED_LIST = "supannListeRouge"
 TELEPHONE_HIDDEN = "entTelephoneHidden"
 RECOVERY = "supannMailPerso"
 
-_PAUSE = 0.25
-
 # attribute -> values; none: the attribute is to have no value
 Wanted = Mapping[str, tuple[str, ...]]
 
 
 class ChangedMeanwhile(Exception):  # noqa: N818 - says what happened, as callers read it
     """Somebody else, or another window, has changed these values since they were shown."""
-
-
-class OutcomeUnknown(Exception):  # noqa: N818
-    """The directory stopped answering in the middle: the change was made, or was not."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +113,10 @@ class Choices:
 
     def _look(self, own: Own) -> Own | None:
         """Find, with patience: what was written without an answer has to become known."""
-        end = time.monotonic() + self.patience
-        while True:
-            try:
-                return find(self.directory, own.uid)
-            except DirectoryUnavailable as error:
-                if time.monotonic() > end:
-                    raise OutcomeUnknown(own.uid) from error
-                time.sleep(_PAUSE)
+        try:
+            return patiently(lambda: find(self.directory, own.uid), self.patience)
+        except DirectoryUnavailable as error:
+            raise OutcomeUnknown(own.uid) from error
 
 
 def fingerprint(own: Own, *attributes: str) -> str:

@@ -16,6 +16,7 @@ from ent.annuaire.account.choices import Choices
 from ent.annuaire.account.person import Own
 from ent.annuaire.account.versions import Difference, differences
 from ent.annuaire.activation.charter import Acceptance, Charter, accepted_versions, load
+from ent.directory import instant
 
 CONSENT = "supannConsentement"
 _LATER = "account-charter-later"
@@ -39,7 +40,7 @@ def acceptances(own: Own) -> list[Accepted]:
     found = []
     for value in own.texts(CONSENT):
         for version in accepted_versions((value,)):
-            found.append(Accepted(version, _time(value.rpartition(":")[2])))
+            found.append(Accepted(version, instant(value.rpartition(":")[2])))
     return sorted(found, key=lambda one: one.at or datetime.min.replace(tzinfo=UTC))
 
 
@@ -77,10 +78,3 @@ def earlier_charters() -> dict[str, Charter]:
     """The charters that were in force before, by version."""
     charters = (load(Path(one)) for one in settings.ANNUAIRE.account.earlier_charters)
     return {one.version: one for one in charters}
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None

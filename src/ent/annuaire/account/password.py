@@ -1,10 +1,10 @@
 """Change of password: the directory is asked as the person, with the present password."""
 
-import time
 from dataclasses import dataclass
 
 from ent.annuaire.account.person import Own
 from ent.annuaire.limits.attempts import PASSWORD, Limits
+from ent.annuaire.uncertain import OutcomeUnknown, password_was_set
 from ent.directory import (
     AccountLocked,
     Directory,
@@ -13,12 +13,6 @@ from ent.directory import (
     WriteUncertain,
     WrongPassword,
 )
-
-_PAUSE = 0.25
-
-
-class OutcomeUnknown(Exception):  # noqa: N818 - says what happened, as callers read it
-    """The directory stopped answering in the middle: the new password is set, or is not."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +66,9 @@ class PasswordChange:
 
     def _settle(self, own: Own, new: str, error: WriteUncertain) -> None:
         """Ask, with patience, what became of a change that got no answer."""
-        end = time.monotonic() + self.patience
-        while True:
-            try:
-                if self.directory.check_password(own.dn, new):
-                    return
-            except AccountLocked:
-                # a password that was set would have ended the lock
-                pass
-            except DirectoryUnavailable as silence:
-                if time.monotonic() > end:
-                    raise OutcomeUnknown(own.uid) from silence
-                time.sleep(_PAUSE)
-                continue
+        try:
+            done = password_was_set(self.directory, own.dn, new, self.patience)
+        except DirectoryUnavailable as silence:
+            raise OutcomeUnknown(own.uid) from silence
+        if not done:
             raise DirectoryUnavailable("the password was not changed") from error

@@ -1,7 +1,7 @@
 """One's own entry, as identity annuaire-account reads it: everything but the proofs of identity."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from ent.directory import AccountState, Directory, Entry, Scope, equals
 
@@ -56,11 +56,10 @@ class Own:
     @classmethod
     def from_entry(cls, entry: Entry) -> "Own":
         """From an entry read with ATTRIBUTES."""
-        full = f"{entry.text('givenName')} {entry.text('sn')}".strip()
         return cls(
             dn=entry.dn,
             uid=entry.text("uid"),
-            name=entry.text("displayName") or full or entry.text("cn"),
+            name=entry.name,
             state=AccountState.of(entry.texts("supannRessourceEtat")),
             entry=entry,
         )
@@ -86,12 +85,7 @@ class Own:
     def state_dates(self) -> StateDates:
         """Dates of the present state: `{COMPTE}A:SupannSursis:20260901:20261130`."""
         if self.state is not None:
-            beginning = f"{self.state.value}:".lower()
-            for value in self.texts("supannRessourceEtatDate"):
-                if value.lower().startswith(beginning):
-                    since, _colon, until = value[len(beginning) :].partition(":")
-                    return StateDates(day(since), day(until))
-        # of another state: activation dates nothing, the feed will
+            return StateDates(*self.state.dates(self.texts("supannRessourceEtatDate")))
         return StateDates(None, None)
 
 
@@ -101,11 +95,3 @@ def find(directory: Directory, uid: str) -> Own | None:
         f"ou=people,{directory.settings.suffix}", equals("uid", uid), Own.ATTRIBUTES, Scope.CHILDREN
     )
     return Own.from_entry(entry) if entry else None
-
-
-def day(text: str) -> date | None:
-    """The day of 20261130 or 20261130000000Z; None when it is neither."""
-    try:
-        return datetime.strptime(text[:8], "%Y%m%d").date()
-    except ValueError:
-        return None

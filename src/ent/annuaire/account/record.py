@@ -14,8 +14,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ent.annuaire.account.person import Own, day
-from ent.directory import AccountState, Directory, DirectoryUnavailable
+from ent.annuaire.account.person import Own
+from ent.directory import AccountState, Directory, DirectoryUnavailable, day
 from ent.web.affiliations import affiliation_label
 
 _STATES: dict[AccountState, Promise] = {

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ent.annuaire.account import choices, consent, messages, moving
+from ent.annuaire.account import consent, messages, moving
 from ent.annuaire.account.choices import (
     RECOVERY,
     RED_LIST,
@@ -32,12 +32,13 @@ from ent.annuaire.account.forms import (
     wrong_password,
 )
 from ent.annuaire.account.journal import Action, Outcome
-from ent.annuaire.account.password import OutcomeUnknown, PasswordChange
+from ent.annuaire.account.password import PasswordChange
 from ent.annuaire.account.record import record
 from ent.annuaire.account.visit import Visit, end_other_sessions, own_page
 from ent.annuaire.activation.messages import in_words
 from ent.annuaire.activation.service import charter as present_charter
 from ent.annuaire.limits.attempts import PASSWORD, TooManyAttempts, limits
+from ent.annuaire.uncertain import OutcomeUnknown
 from ent.directory import (
     AccountLocked,
     Conflict,
@@ -95,7 +96,7 @@ def charter(request: HttpRequest, visit: Visit) -> HttpResponse:
     if form.is_valid():
         try:
             consent.accept(visit.choices, visit.own, present, timezone.now())
-        except choices.OutcomeUnknown:
+        except OutcomeUnknown:
             visit.record(Action.CHARTER, Outcome.UNCERTAIN, present.version)
             return messages.outcome_unknown(request)
         visit.record(Action.CHARTER, Outcome.DONE, present.version)
@@ -298,7 +299,7 @@ def _change(
     except ChangedMeanwhile:
         visit.record(action, Outcome.REFUSED, "changed meanwhile")
         return None
-    except choices.OutcomeUnknown:
+    except OutcomeUnknown:
         visit.record(action, Outcome.UNCERTAIN, detail)
         return messages.outcome_unknown(request)
     except DirectoryUnavailable:

@@ -7,12 +7,12 @@ repeated when no answer came.
 """
 
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from ent.annuaire.activation.charter import Acceptance
+from ent.annuaire.uncertain import OutcomeUnknown, patiently
 from ent.directory import (
     AccountLocked,
     AccountState,
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 
 # Somebody changed the entry meanwhile, or no answer came: look again, so often.
 _ROUNDS = 5
-_PAUSE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +69,12 @@ class Candidate:
     @classmethod
     def from_entry(cls, entry: Entry) -> "Candidate":
         """From an entry read with ATTRIBUTES."""
-        given_name, surname = entry.text("givenName"), entry.text("sn")
         return cls(
             dn=entry.dn,
             uid=entry.text("uid"),
-            name=entry.text("displayName") or f"{given_name} {surname}".strip() or entry.text("cn"),
-            given_name=given_name,
-            surname=surname,
+            name=entry.name,
+            given_name=entry.text("givenName"),
+            surname=entry.text("sn"),
             mail=entry.text("mail"),
             aliases=entry.texts("supannAutreMail"),
             state=AccountState.of(entry.texts("supannRessourceEtat")),
@@ -110,10 +108,6 @@ class NotOffered(Exception):  # noqa: N818 - says what happened, as callers read
     def __init__(self, state: AccountState | None) -> None:
         super().__init__(state.name if state else "no account")
         self.state = state
-
-
-class OutcomeUnknown(Exception):  # noqa: N818
-    """The directory stopped answering in the middle: the account is activated, or is not."""
 
 
 @dataclass(frozen=True)
@@ -200,14 +194,10 @@ class Activation:
 
     def _look(self, uid: str) -> Candidate | None:
         """Find, with patience: what was written without an answer has to become known."""
-        end = time.monotonic() + self.patience
-        while True:
-            try:
-                return self.find(uid)
-            except DirectoryUnavailable as error:
-                if time.monotonic() > end:
-                    raise OutcomeUnknown(uid) from error
-                time.sleep(_PAUSE)
+        try:
+            return patiently(lambda: self.find(uid), self.patience)
+        except DirectoryUnavailable as error:
+            raise OutcomeUnknown(uid) from error
 
     def _settled(self, person: Candidate | None, password: str) -> Activated:
         """The account is not to be activated (any more): maybe this very request did it."""

@@ -22,13 +22,14 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ent.annuaire.activation import messages
-from ent.annuaire.activation.flow import Activated, Candidate, NotOffered, OutcomeUnknown
+from ent.annuaire.activation.flow import Activated, Candidate, NotOffered
 from ent.annuaire.activation.forms import FAULTS, CharterForm, DetailsForm
 from ent.annuaire.activation.password import Fault, faults
 from ent.annuaire.activation.progress import Progress
 from ent.annuaire.activation.service import activation, charter
 from ent.annuaire.limits.attempts import ACTIVATION, Limits, TooManyAttempts, limits
 from ent.annuaire.references import NotAReference, uid_of
+from ent.annuaire.uncertain import OutcomeUnknown
 from ent.directory import DirectoryUnavailable, PasswordRefused
 from ent.web.network import client_address
 from ent.web.texts import in_language

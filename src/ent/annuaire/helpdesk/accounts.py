@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from ent.directory import AccountState, Directory, Entry, equals
+from ent.directory import AccountState, Directory, Entry, equals, instant
 
 # pwdAccountLockedTime of an account that no time unlocks (draft-behera-ldap-password-policy).
 _FOR_GOOD = "000001010000Z"
@@ -51,20 +51,20 @@ class Account:
         """From an entry read with ATTRIBUTES."""
         states = entry.texts("supannRessourceEtat")
         state = AccountState.of(states)
-        since, until = _dates(state, entry.texts("supannRessourceEtatDate"))
+        dates = entry.texts("supannRessourceEtatDate")
+        since, until = state.dates(dates) if state else (None, None)
         locked = entry.text("pwdAccountLockedTime")
-        full = f"{entry.text('givenName')} {entry.text('sn')}".strip()
         return cls(
             dn=entry.dn,
             uid=entry.text("uid"),
-            name=entry.text("displayName") or full or entry.text("cn"),
+            name=entry.name,
             mail=entry.text("mail"),
             affiliation=entry.text("eduPersonPrimaryAffiliation"),
             structure=entry.text("supannEntiteAffectationPrincipale"),
             state=state,
             since=since,
             until=until,
-            locked_at=None if locked == _FOR_GOOD else _time(locked),
+            locked_at=None if locked == _FOR_GOOD else instant(locked),
             locked_for_good=locked == _FOR_GOOD,
         )
 
@@ -100,30 +100,3 @@ def find_account(directory: Directory, uid: str) -> Account | None:
 def is_member(directory: Directory, group: str, account: Account) -> bool:
     """Whether the account is a member of the group, at this moment. Raises DirectoryUnavailable."""
     return directory.compare(group, "member", account.dn)
-
-
-def _dates(state: AccountState | None, values: tuple[str, ...]) -> tuple[date | None, date | None]:
-    """From and until of the present state: `{COMPTE}A:SupannSursis:20260901:20261130`."""
-    if state is not None:
-        for value in values:
-            about, _, rest = value.partition(f"{state.value}:")
-            if not about and rest:
-                start, _, end = rest.partition(":")
-                return _day(start), _day(end)
-    # of another state: activation does not write it, the feed will
-    return None, None
-
-
-def _day(text: str) -> date | None:
-    try:
-        return datetime.strptime(text[:8], "%Y%m%d").date()
-    except ValueError:
-        return None
-
-
-def _time(text: str) -> datetime | None:
-    """A generalized time in UTC, as slapd writes it: 20261123083000Z, fractions left out."""
-    try:
-        return datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None

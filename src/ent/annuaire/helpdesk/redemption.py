@@ -6,7 +6,6 @@ other end leaves it valid for as long as it was given, and says so.
 
 import hmac
 import logging
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,8 +18,8 @@ from ent.annuaire.helpdesk.signon import SignOnUnavailable
 from ent.annuaire.helpdesk.storage import StoredCode
 from ent.annuaire.helpdesk.trail import Action, Outcome
 from ent.annuaire.limits.attempts import CODE
+from ent.annuaire.uncertain import password_was_set
 from ent.directory import (
-    AccountLocked,
     AccountState,
     Change,
     Conflict,
@@ -38,7 +37,6 @@ _HEARD = 20
 # Seconds to wait for a directory that stopped answering in the middle. Below the
 # database's statement_timeout, within which others wait for the same code.
 PATIENCE = 4.0
-_PAUSE = 0.25
 
 
 class CodeRefused(Exception):  # noqa: N818 - says what happened, as callers read it
@@ -208,23 +206,12 @@ def _set_password(desk: Desk, account: Account, stored: StoredCode, password: st
         raise AccountClosed(None) from error
     except WriteUncertain as error:
         log.warning("password of %s: no answer, looking again: %s", account.uid, error)
-        if not _was_set(desk, account, stored, password):
-            raise NotChanged(stored.expires_at) from error
-
-
-def _was_set(desk: Desk, account: Account, stored: StoredCode, password: str) -> bool:
-    """Ask, with patience, what became of a change that got no answer."""
-    end = time.monotonic() + PATIENCE
-    while True:
         try:
-            return desk.directory.check_password(account.dn, password)
-        except AccountLocked:
-            # a password that was set would have ended the lock
-            return False
-        except DirectoryUnavailable as error:
-            if time.monotonic() > end:
-                raise OutcomeUnknown(stored.expires_at) from error
-            time.sleep(_PAUSE)
+            done = password_was_set(desk.directory, account.dn, password, PATIENCE)
+        except DirectoryUnavailable as silence:
+            raise OutcomeUnknown(stored.expires_at) from silence
+        if not done:
+            raise NotChanged(stored.expires_at) from error
 
 
 def _same_as_before(desk: Desk, account: Account, first: StoredCode, password: str) -> None:

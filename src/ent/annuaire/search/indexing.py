@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from django.utils import timezone
 from ent.annuaire.search.models import Membership, Misspelling, Person, Progress
 from ent.annuaire.search.names import indexed_words
 from ent.annuaire.search.spelling import variants
-from ent.directory import Directory, Entry, Filter, Scope, at_least, present
+from ent.directory import Directory, Entry, Filter, Scope, at_least, instant, present
 from ent.naming import fold
 
 log = logging.getLogger(__name__)
@@ -88,8 +88,8 @@ def take_over_changes(directory: Directory) -> int:
     now = timezone.now()
     progress = Progress.objects.get_or_create(pk=1)[0]
     changed = 0
-    if progress.changed:
-        last = _instant(progress.changed)
+    last = instant(progress.changed)
+    if last is not None:
         since = last if now - last > _SETTLED else last - _OVERLAP
         where = at_least("modifyTimestamp", since.strftime("%Y%m%d%H%M%SZ"))
         newest = progress.changed
@@ -223,8 +223,3 @@ def _store(rows: Iterable[Row]) -> int:
             ignore_conflicts=True,
         )
     return len(changed)
-
-
-def _instant(timestamp: str) -> datetime:
-    """A generalizedTime as slapd writes it (RFC 4517, 3.3.13), 20261123083000Z."""
-    return datetime.strptime(timestamp[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)

@@ -97,9 +97,7 @@ def person_of(entry: Entry) -> PublicPerson:
     return PublicPerson(
         reference=reference_of(uid),
         uid=uid,
-        name=entry.text("displayName")
-        or f"{entry.text('givenName')} {entry.text('sn')}".strip()
-        or entry.text("cn"),
+        name=entry.name,
         function=", ".join(entry.texts("title"))
         or affiliation_label(entry.text("eduPersonPrimaryAffiliation")),
         structures=tuple(dict.fromkeys(main + entry.texts("supannEntiteAffectation"))),
