@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from pathlib import Path
 from typing import Any
-
-from babel.messages.extract import extract_python
 
 import web_apps
 from ent.directory import AccountState, Directory, DirectoryUnavailable, Person, Structure
@@ -86,20 +82,3 @@ def person(uid: str = "jmartin", **changes: Any) -> Person:
         "state": AccountState.ACTIVE,
     }
     return Person(**(values | changes))
-
-
-def messages_of(package: Path) -> dict[str, str]:
-    """Every translatable text in the sources under `package`, and a file it is in."""
-    from django.utils.translation.template import templatize  # noqa: PLC0415
-
-    found: dict[str, str] = {}
-    keywords = {"gettext": None, "gettext_lazy": None, "_": None}
-    for path in [*package.rglob("*.html"), *package.rglob("*.py")]:
-        text = path.read_text()
-        if path.suffix == ".html":
-            text = templatize(text, origin=str(path))
-        for _, _, texts, _ in extract_python(BytesIO(text.encode()), keywords, [], {}):
-            for one in [texts] if isinstance(texts, str) else texts:
-                if one:
-                    found[one] = path.name
-    return found

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from babel.messages.pofile import read_po
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import annuaire_app
+import catalogs
 import ent
-import portal_app
 import web_apps
 
 annuaire_app.start()
@@ -655,11 +654,8 @@ def test_links(text: str, link: people.Link | None) -> None:
 @pytest.mark.parametrize("part", ["annuaire", "annuaire/search"])
 def test_every_french_text_has_its_english_one(part: str) -> None:
     folder = Path(ent.__file__).parent / part
-    wanted = portal_app.messages_of(folder)
+    wanted = catalogs.messages_of(folder)
     for own in folder.glob("*/locale"):
-        for text in portal_app.messages_of(own.parent):
+        for text in catalogs.messages_of(own.parent):
             wanted.pop(text, None)
-    with (folder / "locale/en/LC_MESSAGES/django.po").open("rb") as text:
-        catalog = {str(one.id): str(one.string) for one in read_po(text) if one.id}
-    assert {one for one in wanted if not catalog.get(one)} == set()
-    assert catalog.keys() - wanted.keys() == set()
+    catalogs.assert_complete(folder, wanted)

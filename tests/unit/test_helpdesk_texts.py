@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from babel.messages.pofile import read_po
 
+import catalogs
 import ent
 import helpdesk_desk
-import portal_app
 from ent.annuaire.helpdesk import texts
 from ent.annuaire.helpdesk.diagnosis import Cause, Finding
 from ent.annuaire.helpdesk.trail import Action, Outcome
@@ -19,18 +18,11 @@ from ent.annuaire.limits.attempts import ACTIVATION, CODE, PASSWORD
 from ent.directory import AccountState
 
 SOURCES = Path(ent.__file__).parent / "annuaire" / "helpdesk"
-FRENCH = portal_app.messages_of(SOURCES)
+FRENCH = catalogs.messages_of(SOURCES)
 
 
 def test_catalog_is_complete() -> None:
-    with (SOURCES / "locale/en/LC_MESSAGES/django.po").open("rb") as text:
-        catalog = {str(one.id): str(one.string) for one in read_po(text) if one.id}
-    missing = {f"{where}: {one}" for one, where in FRENCH.items() if not catalog.get(one)}
-    assert missing == set()
-    assert catalog.keys() - FRENCH.keys() == set()
-    for french, english in catalog.items():
-        names = r"%\(\w+\)[sd]"
-        assert sorted(re.findall(names, french)) == sorted(re.findall(names, english)), french
+    catalogs.assert_complete(SOURCES, FRENCH)
 
 
 @pytest.mark.parametrize("text", sorted(FRENCH))
