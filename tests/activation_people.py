@@ -16,7 +16,7 @@ from unittest import mock
 import requests
 
 from ent.annuaire import references
-from lab import LabUnderTest
+from lab import LabUnderTest, everywhere, wait_for
 from openldap_client import Directory, person
 
 PRE_CREATED = "I:SupannPrecree"
@@ -215,9 +215,19 @@ def heading(page: requests.Response) -> str:
 
 @contextmanager
 def stopped(lab: LabUnderTest, host: str, unit: str) -> Iterator[None]:
-    """A service that is not there for a moment."""
-    lab.run(host, "systemctl stop %s", unit)
-    try:
+    """A service that is not there for a moment; at the end the annuaire has it again."""
+    with lab.stopped(host, unit):
         yield
-    finally:
-        lab.run(host, "systemctl reset-failed %s; systemctl start %s", unit, unit)
+    recovered(lab)
+
+
+def recovered(lab: LabUnderTest) -> None:
+    """Wait until each process of the annuaire has found again what it needs.
+
+    One that just failed to reach the directory tells the next visitors so without trying.
+    """
+    page = Visitor(lab).path("ygarnier")
+    wait_for(
+        lambda: everywhere(lambda: Visitor(lab).get(page).status_code == 200),
+        what="each process of the annuaire to have recovered",
+    )

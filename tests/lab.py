@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +43,17 @@ def wait_for(condition: Callable[[], T], *, what: str, timeout: float = 30) -> T
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {timeout} s (last: {last!r})")
         time.sleep(0.1)
+
+
+def everywhere(holds: Callable[[], bool]) -> bool:
+    """Whether something holds in each process of a service.
+
+    Args:
+        holds: asks the service once; called from several threads at a time, often enough that
+            every process gets some of it.
+    """
+    with ThreadPoolExecutor(8) as pool:
+        return all(pool.map(lambda _: holds(), range(24)))
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,16 @@ class LabUnderTest:
     def run(self, host: str, command: str, *args: str) -> Any:
         """Run a shell command on a host; ``%s`` are quoted arguments."""
         return self.host(host).run(command, *args)
+
+    @contextmanager
+    def stopped(self, host: str, unit: str) -> Iterator[None]:
+        """A service that is not there for a moment."""
+        assert self.run(host, "systemctl stop %s", unit).rc == 0
+        try:
+            yield
+        finally:
+            start = self.run(host, "systemctl reset-failed %s; systemctl start %s", unit, unit)
+            assert start.rc == 0, start.stderr
 
     def secret(self, name: str) -> str:
         """A generated secret, such as ``ldap-portal`` or ``person-jmartin``."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -27,16 +26,6 @@ def mail(lab: LabUnderTest) -> Mail:
 def receiver(lab: LabUnderTest) -> Iterator[None]:
     with people(lab, holder(UID, NEW, LEGACY, entMailQuota="1")):
         yield
-
-
-@contextmanager
-def stopped(lab: LabUnderTest, host: str, unit: str) -> Iterator[None]:
-    """A service that is down for a while."""
-    assert lab.run(host, "systemctl stop %s", unit).rc == 0
-    try:
-        yield
-    finally:
-        assert lab.run(host, "systemctl start %s", unit).rc == 0
 
 
 def waits(mail: Mail, host: str, text: str) -> None:
@@ -70,7 +59,7 @@ def test_directory_down_senders_are_told_to_come_back(mail: Mail, lab: LabUnderT
         (mail.legacy_server, LEGACY),
         (mail.legacy_server, "personne@up.univ-mrs.fr"),
     ]
-    with stopped(lab, "ldap1", "slapd"):
+    with lab.stopped("ldap1", "slapd"):
         for server, address in cases:
             with mail.smtp(server) as smtp:
                 smtp.mail(OUTSIDE)
@@ -102,12 +91,12 @@ def test_new_server_down_and_then_the_directory_forwards_wait(
     mail: Mail, lab: LabUnderTest
 ) -> None:
     messages = [compose(OUTSIDE, LEGACY) for _ in range(5)]
-    with stopped(lab, "mail1", "postfix"):
+    with lab.stopped("mail1", "postfix"):
         for message in messages:
             mail.send(message, server=mail.legacy_server)
         waits(mail, "mailup1", "Connection refused")
         assert mail.stored("mailup1", UID) == []
-    with stopped(lab, "ldap1", "slapd"):
+    with lab.stopped("ldap1", "slapd"):
         mail.flush("mailup1")
         waits(mail, "mailup1", "451")
     drained(mail, "mailup1")
@@ -118,7 +107,7 @@ def test_new_server_down_and_then_the_directory_forwards_wait(
 @pytest.mark.usefixtures("receiver")
 def test_mailbox_server_down_mail_waits(mail: Mail, lab: LabUnderTest) -> None:
     message = compose(OUTSIDE, NEW)
-    with stopped(lab, "mail1", "dovecot"):
+    with lab.stopped("mail1", "dovecot"):
         mail.send(message)
         waits(mail, "mail1", "private/dovecot-lmtp")
     drained(mail, "mail1")
@@ -151,7 +140,7 @@ def test_a_forward_that_cannot_arrive_goes_back_to_the_sender(
     """The person's account ends while the message is between the two servers."""
     message = compose(OUTSIDE, LEGACY)
     directory = Directory(lab)
-    with stopped(lab, "mail1", "postfix"):
+    with lab.stopped("mail1", "postfix"):
         mail.send(message, server=mail.legacy_server)
         waits(mail, "mailup1", "Connection refused")
         directory.as_root(
@@ -175,7 +164,7 @@ def test_mail_that_waited_for_an_old_mailbox_follows_its_owner(
     directory = Directory(lab)
     with people(lab, holder(UID, LEGACY, state="I:SupannPrecree")):
         message = compose(OUTSIDE, LEGACY)
-        with stopped(lab, "mailup1", "dovecot"):
+        with lab.stopped("mailup1", "dovecot"):
             mail.send(message, server=mail.legacy_server)
             waits(mail, "mailup1", "private/dovecot-lmtp")
             directory.as_root(
