@@ -222,10 +222,7 @@ def stopped(lab: LabUnderTest, host: str, unit: str) -> Iterator[None]:
 
 
 def recovered(lab: LabUnderTest) -> None:
-    """Wait until each process of the annuaire has found again what it needs.
-
-    One that just failed to reach the directory tells the next visitors so without trying.
-    """
+    """Wait until each process of the annuaire has found again what it needs."""
     page = Visitor(lab).path("ygarnier")
     wait_for(
         lambda: everywhere(lambda: Visitor(lab).get(page).status_code == 200),

@@ -120,17 +120,44 @@ def test_a_server_that_stays_down_is_reported_after_one_more_try(server: Server)
     assert server.attempts == 2
 
 
-def test_callers_do_not_queue_for_a_server_that_is_down(
+class Clock:
+    """Time that passes when the test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(connection.time, "monotonic", lambda: self.now)
+
+
+def test_callers_do_not_queue_for_a_server_that_is_silent(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Clock(monkeypatch)
+
+    def silent(_: DirectorySettings) -> FakeConnection:
+        clock.now += 3  # the time limit
+        return server.connect(_)
+
+    monkeypatch.setattr(connection, "_connect", silent)
     server.plan = [ldap.SERVER_DOWN]
     directory = Directory(settings())
     for _ in range(20):
-        with pytest.raises(DirectoryUnavailable):
+        with pytest.raises(DirectoryUnavailable, match="made by the test"):
             find(directory)
     assert server.attempts == 1
-    later = time.monotonic() + 0.25
-    monkeypatch.setattr(connection.time, "monotonic", lambda: later)
+    clock.now += 0.25
+    assert find(directory) == "uid=a,dc=x"
+
+
+def test_a_server_that_is_back_is_found_by_the_next_caller(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was refused at once has cost nothing: nobody is told that it failed a moment ago."""
+    Clock(monkeypatch)
+    server.plan = [ldap.SERVER_DOWN]
+    directory = Directory(settings())
+    with pytest.raises(DirectoryUnavailable, match="made by the test"):
+        find(directory)
+    assert server.attempts == 1, "a connection that cannot be made is not a lost one"
     assert find(directory) == "uid=a,dc=x"
 
 

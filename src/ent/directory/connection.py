@@ -78,8 +78,10 @@ class DirectorySettings:
     pool_size: connections in use at most; threads beyond it wait.
     max_idle: seconds after which an unused connection is not trusted any more
         (firewalls forget idle connections without telling anybody).
-    fail_fast: seconds during which, after a failed connection, callers are
-        told at once instead of each waiting for the time limit.
+    fail_fast: seconds, at most, during which callers are told at once that a
+        connection failed, instead of each waiting for the time limit. Never
+        longer than the attempt took: where failing costs nothing, each caller
+        tries, and the first one after a restart of the directory is served.
     """
 
     uri: str
@@ -104,6 +106,10 @@ class DirectorySettings:
             raise ValueError(f"no password for {self.bind_dn}")
 
 
+class _NotConnected(DirectoryUnavailable):
+    """There is no new connection to be had; a request that lost its own may be worth one."""
+
+
 class Directory:
     """The directory as one service identity sees it. Safe to share between threads."""
 
@@ -112,7 +118,7 @@ class Directory:
         self._idle: list[tuple[SimpleLDAPObject, float]] = []
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(settings.pool_size)
-        self._failed_at: float | None = None
+        self._failing_until = 0.0
         self._failure = ""
 
     # What applications ask
@@ -329,10 +335,10 @@ class Directory:
         try:
             with self._connection() as connection:
                 return ask(connection)
-        except DirectoryMisconfigured:
+        except (DirectoryMisconfigured, _NotConnected):
             raise
         except DirectoryUnavailable as error:
-            if not isinstance(error.__cause__, _CONNECTION_LOST) or self._failing():
+            if not isinstance(error.__cause__, _CONNECTION_LOST):
                 raise
             log.info("connection to the directory lost (%s), trying a new one", error)
         # every idle connection is as old as the lost one
@@ -407,24 +413,20 @@ class Directory:
                 return connection
             _unbind(connection)
 
-    def _failing(self) -> bool:
-        return (
-            self._failed_at is not None
-            and time.monotonic() - self._failed_at < self.settings.fail_fast
-        )
-
     def _open(self) -> SimpleLDAPObject:
-        if self._failing():
-            raise DirectoryUnavailable(self._failure)
+        begun = time.monotonic()
+        if begun < self._failing_until:
+            raise _NotConnected(self._failure)
         try:
             with _translated():
-                connection = _connect(self.settings)
+                return _connect(self.settings)
         except DirectoryUnavailable as error:
+            now = time.monotonic()
             self._failure = str(error)
-            self._failed_at = time.monotonic()
-            raise
-        self._failed_at = None
-        return connection
+            self._failing_until = now + min(self.settings.fail_fast, now - begun)
+            if isinstance(error, DirectoryMisconfigured):
+                raise
+            raise _NotConnected(self._failure) from error
 
 
 def _connect(settings: DirectorySettings) -> SimpleLDAPObject:
