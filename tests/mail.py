@@ -20,6 +20,8 @@ from openldap_client import Directory, ldif_add, person
 
 HELO = "client.strict.example"
 OUTSIDE = "expediteur@strict.example"
+#: What every spam filter takes for spam.
+GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 
 def compose(

@@ -248,15 +248,12 @@ def test_directory_and_database_down(lab: LabUnderTest, url: str, http: requests
     asked = f"{url}/recherche?nom=martin"
     assert http.get(asked).status_code == 200
     for host, unit in (("ldap1", "slapd"), ("db1", "postgresql@17-main")):
-        lab.run(host, "systemctl stop %s", unit)
-        try:
+        with lab.stopped(host, unit):
             response = http.get(asked)
             assert response.status_code == 503
             assert "ne répond pas" in response.text
             assert "Retry-After" in response.headers
             assert http.get(url).status_code == 200
-        finally:
-            lab.run(host, "systemctl start %s", unit)
         wait_for(lambda: http.get(asked).status_code == 200, what=f"the search after {unit}")
     assert "Jeanne Martin" in http.get(asked).text
     wait_for(

@@ -229,9 +229,8 @@ def test_too_many_attempts_from_one_address(lab: LabUnderTest) -> None:
 
 @pytest.fixture
 def no_directory(lab: LabUnderTest) -> Iterator[None]:
-    lab.run("ldap1", "systemctl stop slapd")
-    yield
-    lab.run("ldap1", "systemctl start slapd")
+    with lab.stopped("ldap1", "slapd"):
+        yield
     wait_for(
         lambda: Browser(lab).sign_in("jmartin").status_code == 302,
         what="people sign in again after the directory came back",
@@ -250,12 +249,9 @@ def test_directory_down(lab: LabUnderTest, other: str, no_directory: None) -> No
 def test_directory_down_keeps_those_who_are_signed_in(lab: LabUnderTest, other: str) -> None:
     browser = Browser(lab)
     browser.sign_in("jmartin")
-    lab.run("ldap1", "systemctl stop slapd")
-    try:
+    with lab.stopped("ldap1", "slapd"):
         ticket = ticket_of(browser.open(service=other))
         assert "<cas:user>jmartin</cas:user>" in browser.validate("serviceValidate", other, ticket)
-    finally:
-        lab.run("ldap1", "systemctl start slapd")
     wait_for(
         lambda: Browser(lab).sign_in("jmartin").status_code == 302,
         what="people sign in again after the directory came back",
@@ -306,8 +302,7 @@ def test_database_down_and_back(lab: LabUnderTest, other: str) -> None:
     browser = Browser(lab)
     browser.sign_in("jmartin", service=other)
     cookie = browser.cookies["__Host-cas"]
-    lab.run("db1", "systemctl stop postgresql@17-main")
-    try:
+    with lab.stopped("db1", "postgresql@17-main"):
         page = browser.open(service=other)
         assert (page.status_code, message(page)) == (503, "Connexion impossible pour le moment")
         assert browser.cookies["__Host-cas"] == cookie
@@ -317,8 +312,6 @@ def test_database_down_and_back(lab: LabUnderTest, other: str) -> None:
         assert 'code="INTERNAL_ERROR"' in browser.validate(
             "serviceValidate", other, "ST-" + "0" * 64
         )
-    finally:
-        lab.run("db1", "systemctl start postgresql@17-main")
     wait_for(lambda: sql(lab, "SELECT 1") == "1", what="PostgreSQL is back")
     for _ in range(8):
         assert ticket_of(browser.open(service=other))
@@ -349,13 +342,10 @@ def test_restart_keeps_sessions(lab: LabUnderTest, other: str) -> None:
 
 
 def test_service_away(lab: LabUnderTest) -> None:
-    lab.run("sso1", "systemctl stop lemonldap-ng-fastcgi-server")
-    try:
+    with lab.stopped("sso1", "lemonldap-ng-fastcgi-server"):
         page = Browser(lab).open()
         assert (page.status_code, message(page)) == (503, "Connexion impossible pour le moment")
         assert page.headers["Retry-After"]
-    finally:
-        lab.run("sso1", "systemctl start lemonldap-ng-fastcgi-server")
     assert Browser(lab).open().status_code == 200
 
 

@@ -102,11 +102,8 @@ def test_cut_off_anywhere_and_finished_by_the_next_run(
 
     run = _start(lab, "apply")
     wait_for(lambda: _count(feed) > after_kill + 20, what="more people")
-    lab.run(HOST, "systemctl stop slapd")
-    try:
+    with lab.stopped(HOST, "slapd"):
         said, _ = run.communicate(timeout=60)
-    finally:
-        lab.run(HOST, "systemctl start slapd")
     assert run.returncode == 5, said
     assert "LDAP" in said
     assert _count(feed) < CROWD
@@ -174,11 +171,8 @@ def test_two_runs_at_once_and_the_database_stopped_in_the_middle(
     assert second.rc == 6
     assert holder["pid"] in second.stdout + second.stderr
 
-    lab.run(DATABASE, "systemctl stop postgresql@17-main")
-    try:
+    with lab.stopped(DATABASE, "postgresql@17-main"):
         said, _ = run.communicate(timeout=60)
-    finally:
-        lab.run(DATABASE, "systemctl start postgresql@17-main")
     assert run.returncode == 4, said
     assert "postgresql+psycopg://harpege_feed@" in said, said
     assert lab.secret("db-harpege_feed") not in said

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import imaplib
 import socket
-import ssl
-import warnings
 from collections.abc import Iterator
 
 import ldap
@@ -247,20 +244,6 @@ def test_nothing_in_clear(lab: LabUnderTest, mail: Mail) -> None:
         assert lines.readline().startswith(b"NO")
 
 
-def test_old_tls_is_refused(lab: LabUnderTest, mail: Mail) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(lab.ca_file)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    with (
-        socket.create_connection((mail.server, 993), timeout=10) as plain,
-        pytest.raises((ssl.SSLError, ConnectionError)),
-    ):
-        context.wrap_socket(plain, server_hostname=mail.server)
-
-
 def test_the_journal_tells_no_secret(lab: LabUnderTest, mail: Mail, person: str) -> None:
     from_client(lab, mail, f"{person}:faux-secret-8842")
     sign_in(mail, person)
@@ -292,22 +275,12 @@ def test_sign_ins_are_counted(lab: LabUnderTest, mail: Mail, person: str) -> Non
     assert closed(mail.server, 9900)
 
 
-@contextlib.contextmanager
-def stopped(lab: LabUnderTest) -> Iterator[None]:
-    """The directory is away."""
-    assert lab.run("ldap1", "systemctl stop slapd").rc == 0
-    try:
-        yield
-    finally:
-        assert lab.run("ldap1", "systemctl start slapd").rc == 0
-
-
 def test_without_the_directory_nobody_is_told_that_they_do_not_exist(
     lab: LabUnderTest, mail: Mail, person: str
 ) -> None:
     sign_in(mail, person)
     with mail.imap(person, PASSWORD) as open_session:
-        with stopped(lab):
+        with lab.stopped("ldap1", "slapd"):
             with (
                 pytest.raises(imaplib.IMAP4.error, match=r"\[UNAVAILABLE\]"),
                 mail.imap(person, PASSWORD),

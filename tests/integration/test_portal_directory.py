@@ -112,12 +112,8 @@ def test_a_restart_of_the_server_is_not_noticed(lab: LabUnderTest, directory: Di
 
 def test_down_is_said_and_up_is_found(lab: LabUnderTest, directory: Directory) -> None:
     directory.ping()
-    lab.run("ldap1", "systemctl stop slapd")
-    try:
-        with pytest.raises(DirectoryUnavailable):
-            directory.person("jmartin")
-    finally:
-        lab.run("ldap1", "systemctl start slapd")
+    with lab.stopped("ldap1", "slapd"), pytest.raises(DirectoryUnavailable):
+        directory.person("jmartin")
 
     def answers() -> bool:
         try:

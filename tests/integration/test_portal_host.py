@@ -173,14 +173,11 @@ def test_the_service_cannot_write_its_code(lab: LabUnderTest) -> None:
 
 def test_two_kinds_of_down(lab: LabUnderTest, url: str, signed_in: requests.Session) -> None:
     """Directory, then database stopped: a whole page that says so, and recovery by itself."""
-    lab.run("ldap1", "systemctl stop slapd")
-    try:
+    with lab.stopped("ldap1", "slapd"):
         page = signed_in.get(url)
         assert page.status_code == 200
         assert "Jeanne Martin" in page.text
         assert "annuaire de l’université ne répond pas" in page.text
-    finally:
-        lab.run("ldap1", "systemctl start slapd")
     wait_for(lambda: "ne répond pas" not in signed_in.get(url).text, what="the directory's part")
 
     lab.run("db1", "systemctl stop 'postgresql@*'")
