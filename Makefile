@@ -4,12 +4,14 @@
 #   LAB=name          another lab beside the usual one (ent)
 #   LAB_PREFIX=10.x.y another network for it
 #   ANSIBLE="..."     more options for ansible-playbook, such as --limit localhost,ldap1,dns1
+#   PARTS="mail imap" only these parts of make bench
 
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 LAB ?= ent
 LAB_PREFIX ?=
 ANSIBLE ?=
 TESTS ?= tests/integration tests/e2e
+PARTS ?=
 
 export PYTHONDONTWRITEBYTECODE = 1
 lab = PYTHONPATH=src $(PYTHON) -m ent.lab --lab '$(LAB)' --prefix '$(LAB_PREFIX)'
@@ -52,9 +54,9 @@ unit: ## only the unit tests
 	@$(lab) ready
 	@.venv/bin/tox run -e unit
 
-bench: ## measure, and write docs/performance.md
+bench: ## measure, and write docs/performance.md (PARTS=...)
 	@$(lab) ready
-	@$(lab) verify -- python -m bench
+	@$(lab) verify -- python -m bench $(PARTS)
 
 docs: ## write the generated parts of docs/ anew
 	@$(lab) ready

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
 
 import pytest
 
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.service("mail1", "postfix", "dovecot")
 
 UID = "mtfail"
 NEW, LEGACY = "mtfail@univ-provence.fr", "mtfail@up.univ-aix.fr"
+PASSWORD = "panne2026"
 
 
 @pytest.fixture
@@ -24,8 +27,25 @@ def mail(lab: LabUnderTest) -> Mail:
 
 @pytest.fixture
 def receiver(lab: LabUnderTest) -> Iterator[None]:
-    with people(lab, holder(UID, NEW, LEGACY, entMailQuota="1")):
+    with people(lab, holder(UID, NEW, LEGACY, entMailQuota="1", userPassword=PASSWORD)):
         yield
+
+
+@contextmanager
+def silent(lab: LabUnderTest, host: str, towards: str) -> Iterator[None]:
+    """A host that gets nothing of what another one sends, and tells nobody so."""
+    rule = f"ip saddr {lab.ip(towards)} drop"
+    made = lab.run(
+        host,
+        "nft add table inet mtsilent && "
+        "nft 'add chain inet mtsilent in { type filter hook input priority -300; }' && "
+        f"nft add rule inet mtsilent in {rule}",
+    )
+    try:
+        assert made.rc == 0, made.stderr
+        yield
+    finally:
+        lab.run(host, "nft delete table inet mtsilent")
 
 
 def waits(mail: Mail, host: str, text: str) -> None:
@@ -65,13 +85,6 @@ def test_directory_down_senders_are_told_to_come_back(mail: Mail, lab: LabUnderT
                 smtp.mail(OUTSIDE)
                 code, text = smtp.rcpt(address)
                 assert code == 451, (server, address, text)
-        with (
-            pytest.raises(smtplib.SMTPAuthenticationError) as refused,
-            mail.submission("jmartin"),
-        ):
-            pass
-        # 454 would be right; Postfix 3.10 does not read Dovecot's code=temp_fail (docs/mail.md)
-        assert refused.value.smtp_code in (454, 535)
     for server, address in ((mail.server, NEW), (mail.legacy_server, LEGACY)):
         message = compose(OUTSIDE, address)
 
@@ -84,6 +97,28 @@ def test_directory_down_senders_are_told_to_come_back(mail: Mail, lab: LabUnderT
 
         wait_for(sent, what="mail after the directory is back")
         mail.delivered("mail1", UID, message)
+
+
+@pytest.mark.usefixtures("receiver")
+@pytest.mark.guide("G3")
+def test_directory_down_nobody_is_asked_for_a_password(mail: Mail, lab: LabUnderTest) -> None:
+    """Refused for now before signing in: programs try again, and do not doubt the password."""
+    for port in (587, 465):  # processes with connections that are about to die
+        with mail.submission(UID, PASSWORD, port=port):
+            pass
+    with lab.stopped("ldap1", "slapd"):
+        for port in (587, 465, 587, 465):
+            with (
+                pytest.raises(smtplib.SMTPConnectError) as refused,
+                mail.submission(UID, PASSWORD, port=port),
+            ):
+                pass
+            assert refused.value.smtp_code == 451, refused.value
+    directory = Directory(lab)
+    wait_for(lambda: directory.as_service("postfix"), what="the directory")
+    for port in (587, 465, 587, 465):
+        with mail.submission(UID, PASSWORD, port=port) as smtp:
+            assert smtp.noop()[0] == 250
 
 
 @pytest.mark.usefixtures("receiver")
@@ -105,6 +140,23 @@ def test_new_server_down_and_then_the_directory_forwards_wait(
 
 
 @pytest.mark.usefixtures("receiver")
+def test_new_server_silent_forwards_wait(mail: Mail, lab: LabUnderTest) -> None:
+    """Not closed: nothing comes back at all, as from a host that lost its network."""
+    messages = [compose(OUTSIDE, LEGACY) for _ in range(5)]
+    mail.send(messages[0], server=mail.legacy_server)
+    mail.delivered("mail1", UID, messages[0])  # over a connection like those that are to be
+    with silent(lab, "mail1", towards="mailup1"):
+        for message in messages[1:]:
+            mail.send(message, server=mail.legacy_server)
+        waits(mail, "mailup1", "timed out")
+        assert len(mail.queue("mailup1", UID)) == 4
+    drained(mail, "mailup1")
+    for message in messages:
+        mail.delivered("mail1", UID, message)
+    assert mail.stored("mailup1", UID) == []
+
+
+@pytest.mark.usefixtures("receiver")
 def test_mailbox_server_down_mail_waits(mail: Mail, lab: LabUnderTest) -> None:
     message = compose(OUTSIDE, NEW)
     with lab.stopped("mail1", "dovecot"):
@@ -115,16 +167,21 @@ def test_mailbox_server_down_mail_waits(mail: Mail, lab: LabUnderTest) -> None:
 
 
 @pytest.mark.usefixtures("receiver")
-def test_a_full_mailbox_makes_mail_wait(mail: Mail, lab: LabUnderTest) -> None:
-    """The quota of one MiB comes from the directory, and so does its end."""
-    filling = [compose(OUTSIDE, NEW, body="y" * 700_000 + "\n") for _ in range(3)]
+@pytest.mark.parametrize("address", [NEW, LEGACY])
+def test_a_full_mailbox_makes_mail_wait(mail: Mail, lab: LabUnderTest, address: str) -> None:
+    """The quota of one MiB comes from the directory, and so does its end; forwards fill it, too."""
+    server, other = mail.server, f"jeanne.martin@{lab.domain}"
+    if address == LEGACY:
+        server, other = mail.legacy_server, "jeanne.martin@up.univ-aix.fr"
+    filling = [compose(OUTSIDE, address, body="y" * 700_000 + "\n") for _ in range(3)]
     for message in filling:  # the one that crosses the limit is still taken
-        mail.send(message)
+        mail.send(message, server=server)
     mail.delivered("mail1", UID, filling[1])
     waits(mail, "mail1", "452 4.2.2")
-    other = compose(OUTSIDE, f"jeanne.martin@{lab.domain}")
-    mail.send(other)
-    mail.arrived("jmartin", other)  # nobody else waits
+    wait_for(lambda: not mail.queue("mailup1", UID), what="nothing kept on the legacy server")
+    unhindered = compose(OUTSIDE, other)
+    mail.send(unhindered, server=server)
+    mail.arrived("jmartin", unhindered)  # nobody else waits
     directory = Directory(lab)
     directory.as_root(
         f"dn: {directory.dn(UID)}\nchangetype: modify\nreplace: entMailQuota\nentMailQuota: 20\n"
@@ -175,3 +232,39 @@ def test_mail_that_waited_for_an_old_mailbox_follows_its_owner(
             drained(mail, "mailup1")
         mail.delivered("mail1", UID, message)
         assert mail.stored("mailup1", UID) == []
+
+
+def hops(message: EmailMessage, count: int) -> EmailMessage:
+    """A message that so many servers have passed on."""
+    for number in range(count):
+        message["Received"] = (
+            f"from h{number}.ouvert.example (h{number}.ouvert.example [192.0.2.{number}]) "
+            f"by h{number + 1}.ouvert.example with ESMTP; Thu, 1 Jan 2026 00:00:00 +0000"
+        )
+    return message
+
+
+@pytest.mark.usefixtures("receiver")
+def test_what_circled_elsewhere_ends_here(mail: Mail) -> None:
+    """A message that too many servers have passed on is refused while its sender listens."""
+    limit = mail.setting("mail1", "hopcount_limit")
+    for server, address in ((mail.server, NEW), (mail.legacy_server, LEGACY)):
+        message = hops(compose(OUTSIDE, address), limit)  # and this server's own
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            mail.send(message, server=server)
+        assert refused.value.smtp_code == 554, refused.value
+        assert b"too many hops" in refused.value.smtp_error
+    for host in ("mail1", "mailup1"):
+        assert mail.queue(host, UID) == []
+
+
+@pytest.mark.usefixtures("receiver")
+def test_what_circles_between_our_servers_goes_back(mail: Mail) -> None:
+    """The last hop that is allowed is the legacy server's: the new one ends it, with a notice."""
+    message = hops(compose(OUTSIDE, LEGACY), mail.setting("mail1", "hopcount_limit") - 1)
+    mail.send(message, server=mail.legacy_server)
+    bounce = mail.in_sink(OUTSIDE, message["Message-ID"])
+    assert "too many hops" in bounce.as_string()
+    assert mail.stored("mail1", UID) == []
+    for host in ("mail1", "mailup1"):
+        assert mail.queue(host, UID) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import policy
@@ -11,8 +12,11 @@ from email import policy
 import ldap
 import pytest
 
+from activation_people import PASSWORD as PAGE_PASSWORD
+from activation_people import People, Visitor, said
 from lab import LabUnderTest, wait_for
 from mail import OUTSIDE, Mail, compose, holder, people
+from mailmove import done, forget
 from openldap_client import Directory
 
 pytestmark = pytest.mark.service("mailup1", "postfix", "rspamd", "dovecot")
@@ -262,3 +266,52 @@ def test_nothing_is_lost_or_doubled_while_a_person_activates(mail: Mail, lab: La
         with mail.imap(uid, PASSWORD) as imap:
             _, (number,) = imap.select("INBOX", readonly=True)
             assert int(number) >= len(after)
+
+
+@pytest.mark.guide("G6f", "G7b", "G7c")
+@pytest.mark.service("mail1", "postfix", "dovecot")
+@pytest.mark.service("mailup1", "ent-mailmove")
+@pytest.mark.service("annuaire1", "ent-annuaire")
+def test_nothing_is_lost_or_doubled_when_the_page_activates(mail: Mail, lab: LabUnderTest) -> None:
+    """The same through the page that people fill in; what the old mailbox got then follows."""
+    made = People(lab)
+    uid, name = "mtpage", "zoe.couture-essai"
+    made.forget_failures()
+    try:
+        who = made.make(uid, "Zoé", "Couture-Essai", supannAutreMail=f"{name}{AIX}")
+        visitor = Visitor(lab)
+        visitor.accept(who)
+        stream = Stream(mail, (f"{name}{AIX}", f"{name}{MRS}"))
+        thread = threading.Thread(target=stream.run)
+        thread.start()
+        try:
+            wait_for(lambda: len(stream.sent) >= 40 or stream.failures, what="mail before")
+            begins = time.monotonic()
+            page = visitor.validate(who)
+            ended = time.monotonic()
+            count = len(stream.sent)
+            wait_for(lambda: len(stream.sent) >= count + 40 or stream.failures, what="mail after")
+        finally:
+            stream.stop.set()
+            thread.join()
+        assert not stream.failures
+        assert page.status_code == 302, said(page)
+        assert made.entry(uid)["mail"] == [f"{name}{NEW}"]
+        for host in ("mailup1", "mail1"):
+            wait_for(lambda host=host: not mail.queue(host, name), what=f"an empty queue on {host}")
+
+        sent = Counter(identifier for identifier, _, _ in stream.sent)
+        old = Counter(mail.stored("mailup1", uid))
+        after = {i for i, began, _ in stream.sent if began > ended}
+        assert {i for i, _, accepted in stream.sent if accepted < begins - 1} <= set(old)
+        assert not after & set(old), "sent after, and in the old mailbox"
+        wait_for(done(lab, uid, old.total()), what="the old messages have followed", timeout=120)
+        assert Counter(mail.stored("mail1", uid)) == sent, "lost or doubled on the way"
+        with mail.imap(uid, PAGE_PASSWORD) as imap:
+            _, (number,) = imap.select("INBOX", readonly=True)
+            assert int(number) == sent.total()
+    finally:
+        made.remove()
+        forget(lab, uid)
+        for host in ("mail1", "mailup1"):
+            lab.run(host, "rm -rf /var/mail/ent/%s", uid)

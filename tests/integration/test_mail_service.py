@@ -6,11 +6,15 @@ import json
 import re
 import smtplib
 import socket
+from email.message import EmailMessage
 
 import pytest
 
+from integration.test_mailmove import activate
 from lab import LabUnderTest, wait_for
-from mail import OUTSIDE, Mail, compose
+from mail import GTUBE, OUTSIDE, Mail, compose, holder, people
+from mailmove import done, forget
+from openldap_client import Directory
 
 pytestmark = pytest.mark.service("mail1", "postfix", "rspamd")
 
@@ -58,6 +62,53 @@ def test_settings_that_postfix_refuses_never_reach_it(
     mail.arrived("jmartin", message)
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"multimap.conf": "essai { type = "}, "multimap.conf"),
+        ({"worker-proxy.inc": 'count = "beaucoup";'}, "beaucoup"),
+    ],
+)
+def test_settings_that_rspamd_refuses_never_reach_it(
+    lab: LabUnderTest, mail: Mail, settings: dict[str, str], said: str
+) -> None:
+    state = "find /etc/rspamd -type f | sort | xargs sha256sum; systemctl show -p MainPID rspamd"
+    before = lab.run("mail1", state).stdout
+    run = lab.ansible(
+        "playbooks/mail.yml",
+        "--limit=mail1",
+        "--extra-vars",
+        json.dumps({"rspamd_settings": settings}),
+    )
+    assert run.returncode != 0
+    assert "rspamd does not take these settings, and goes on with those it has" in run.stdout
+    assert said in run.stdout
+    assert lab.run("mail1", state).stdout == before
+    message = compose(OUTSIDE, "postmaster@univ-provence.fr")
+    mail.send(message)
+    mail.arrived("jmartin", message)
+
+
+def test_settings_of_the_site_come_and_go(lab: LabUnderTest) -> None:
+    def converge(settings: dict[str, str]) -> str:
+        run = lab.ansible(
+            "playbooks/mail.yml",
+            "--limit=mail1",
+            "--extra-vars",
+            json.dumps({"rspamd_settings": settings}),
+        )
+        assert run.returncode == 0, run.stdout[-2000:]
+        assert lab.run("mail1", "systemctl is-active rspamd").rc == 0
+        return str(lab.run("mail1", "rspamadm configdump actions").stdout)
+
+    try:
+        assert re.search(
+            r"rewrite_subject = 11", converge({"actions.conf": "rewrite_subject = 11;"})
+        )
+    finally:
+        assert "rewrite_subject = 11" not in converge({})
+
+
 def test_an_alias_that_runs_in_circles_is_refused(lab: LabUnderTest) -> None:
     aliases = {"a@univ-provence.fr": ["b@univ-provence.fr"], "b@univ-provence.fr": ["a@x.example"]}
     run = lab.ansible(
@@ -101,19 +152,91 @@ def test_metrics_count_what_happens(lab: LabUnderTest, mail: Mail) -> None:
     assert lab.run("mail1", "systemctl is-active ent-postfix-metrics.timer").rc == 0
 
 
-def test_journals_hold_no_contents(lab: LabUnderTest, mail: Mail) -> None:
-    message = compose(
-        OUTSIDE, f"jeanne.martin@{lab.domain}", subject="Sujet-tres-prive", body="Corps-prive\n"
+PRIVATE = ("sujet-tres-prive", "corps-prive", "nom-prive", "description-privee")
+
+
+def private(sender: str, *recipients: str, body: str = "") -> EmailMessage:
+    """A message whose contents are recognised wherever they come up."""
+    subject, text, name, description = PRIVATE
+    message = compose(sender, *recipients, subject=subject, body=f"{text}\n{body}")
+    message.add_attachment(b"x", maintype="application", subtype="pdf", filename=f"{name}.pdf")
+    [attachment] = message.iter_attachments()
+    attachment["Content-Description"] = description
+    return message
+
+
+def journal(lab: LabUnderTest, host: str, since: str) -> str:
+    """All that a host has written down, by whatever service."""
+    text = lab.run(
+        host,
+        "journalctl --no-pager -o cat --since %s; "
+        "find /var/log -path /var/log/journal -prune -o -type f -newermt %s -print | xargs -r cat",
+        f"@{since}",
+        f"@{since}",
     )
-    message.add_attachment(b"x", maintype="application", subtype="pdf", filename="nom-prive.pdf")
-    mail.send(message)
-    mail.arrived("jmartin", message)
-    with mail.submission("jmartin"):
-        pass
-    journal = lab.run("mail1", "journalctl --since -2min --no-pager").stdout
-    assert message["Message-ID"] in journal
-    assert not re.search("tres-prive|Corps-prive|nom-prive", journal)
-    assert lab.secret("person-jmartin") not in journal
+    return str(text.stdout).lower()
+
+
+@pytest.mark.service("mailup1", "postfix", "rspamd", "dovecot", "ent-mailmove")
+def test_journals_hold_no_contents(lab: LabUnderTest, mail: Mail) -> None:
+    """Of mail that arrives, is forwarded, moved, sent, kept, refused or sent back."""
+    uid, password = "mtjournal", "journal2026"
+    new, legacy = f"{uid}@{lab.domain}", f"{uid}@up.univ-aix.fr"
+    since = lab.run("mail1", "date +%%s").stdout.strip()
+    directory = Directory(lab)
+    arrived: list[EmailMessage] = []
+    with people(lab, holder(uid, legacy, state="I:SupannPrecree", entMailQuota="1")):
+        old = private(OUTSIDE, legacy)
+        mail.send(old, server=mail.legacy_server)
+        mail.delivered("mailup1", uid, old)
+        activate(directory, uid)
+        directory.as_root(
+            f"dn: {directory.dn(uid)}\nchangetype: modify\n"
+            f"replace: userPassword\nuserPassword: {password}\n"
+        )
+        wait_for(done(lab, uid, 1), what="the old message has been moved")
+        for server, address in ((mail.legacy_server, legacy), (mail.server, new)):
+            message = private(OUTSIDE, address)
+            mail.send(message, server=server)
+            arrived.append(message)
+        own = private(new, new)
+        with mail.submission(uid, password) as smtp:
+            smtp.send_message(own)
+            with pytest.raises(smtplib.SMTPDataError):  # a sender who is somebody else
+                smtp.sendmail(new, [new], private(OUTSIDE, new).as_bytes())
+            leaving = private(new, "quelquun@ouvert.example")
+            smtp.send_message(leaving)
+        mail.in_sink("quelquun@ouvert.example", leaving["Message-ID"])
+        for message in (*arrived, own):
+            mail.arrived(uid, message, password)
+        for server, address in ((mail.legacy_server, legacy), (mail.server, new)):
+            with pytest.raises(smtplib.SMTPDataError):
+                mail.send(private(OUTSIDE, address, body=f"{GTUBE}\n"), server=server)
+        for _ in range(2):
+            mail.send(private(OUTSIDE, new, body="y" * 700_000 + "\n"))
+        kept = private(OUTSIDE, legacy)
+        wait_for(lambda: full(lab, uid), what="a full mailbox")
+        mail.send(kept, server=mail.legacy_server)
+        wait_for(lambda: mail.queue("mail1", uid), what="a message that waits")
+        directory.as_root(
+            f"dn: {directory.dn(uid)}\nchangetype: modify\nreplace: supannRessourceEtat\n"
+            "supannRessourceEtat: {COMPTE}I:SupannExpire\n"
+        )
+        mail.flush("mail1")
+        mail.in_sink(OUTSIDE, kept["Message-ID"])  # goes back
+        forget(lab, uid)
+    for host, told in (("mail1", own), ("mailup1", old)):
+        text = journal(lab, host, since)
+        assert told["Message-ID"].lower() in text, "not the journal of these messages"
+        for word in (*PRIVATE, password, lab.secret("person-jmartin").lower()):
+            assert word not in text, (host, word)
+
+
+def full(lab: LabUnderTest, uid: str) -> bool:
+    """Whether a mailbox has no room left."""
+    said = lab.run("mail1", "doveadm -f flow quota get -u %s", uid).stdout
+    found = re.search(r"type=STORAGE value=(\d+) limit=(\d+)", said)
+    return bool(found) and int(found[1]) >= int(found[2])
 
 
 def test_secrets_are_for_the_services_only(lab: LabUnderTest) -> None:
