@@ -19,7 +19,10 @@ from mail import OUTSIDE, Mail, compose, holder, people
 from mailmove import done, forget
 from openldap_client import Directory
 
-pytestmark = pytest.mark.service("mailup1", "postfix", "rspamd", "dovecot")
+pytestmark = [
+    pytest.mark.service("mailup1", "postfix", "rspamd", "dovecot"),
+    pytest.mark.usefixtures("forgiven"),
+]
 
 AIX, MRS, NEW = "@up.univ-aix.fr", "@up.univ-mrs.fr", "@univ-provence.fr"
 PENDING, ACTIVE = "{COMPTE}I:SupannPrecree", "{COMPTE}A:SupannActif"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import LabUnderTest
+from lab import LabUnderTest, wait_for
 from mail import GTUBE, OUTSIDE, Mail, compose, holder, people
 
 pytestmark = pytest.mark.service("mail1", "postfix", "rspamd", "dovecot")
@@ -36,7 +36,12 @@ def somebody_in_each_state(lab: LabUnderTest) -> Iterator[None]:
     with people(
         lab,
         *(
-            holder(f"mtrecv-{name}", f"mtrecv.{name}@{lab.domain}", state=state)
+            holder(
+                f"mtrecv-{name}",
+                f"mtrecv.{name}@{lab.domain}",
+                *([f"mtrecv.avant@{lab.domain}"] if name == "active" else []),
+                state=state,
+            )
             for name, state in STATES.items()
         ),
     ):
@@ -79,6 +84,23 @@ def test_letters_and_details_do_not_matter(mail: Mail, lab: LabUnderTest) -> Non
     message = compose(OUTSIDE, f"MTrecv.Active+Liste-7@{lab.domain.upper()}")
     mail.send(message)
     mail.delivered("mail1", "mtrecv-active", message)
+
+
+def test_addressed_under_two_names_a_person_gets_one_copy(mail: Mail, lab: LabUnderTest) -> None:
+    """The address of now and one of before."""
+    message = compose(
+        OUTSIDE,
+        f"mtrecv.active@{lab.domain}",
+        f"mtrecv.avant@{lab.domain}",
+        f"MTRECV.Avant@{lab.domain}",
+    )
+    mail.send(message)
+    mail.delivered("mail1", "mtrecv-active", message)
+    wait_for(lambda: not mail.queue("mail1", "mtrecv"), what="an empty queue")
+    assert mail.stored("mail1", "mtrecv-active").count(message["Message-ID"]) == 1
+    before = compose(OUTSIDE, f"mtrecv.avant+liste@{lab.domain}")
+    mail.send(before)
+    mail.delivered("mail1", "mtrecv-active", before)
 
 
 @pytest.mark.parametrize(

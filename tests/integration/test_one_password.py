@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.service("mail1", "dovecot", "postfix"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
     pytest.mark.service("ldap1", "slapd"),
+    pytest.mark.usefixtures("forgiven"),
 ]
 
 UID = "mpmotdepasse"
