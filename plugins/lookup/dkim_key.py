@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +62,12 @@ def private_key(path: Path, bits: int) -> str:
             serialization.NoEncryption(),
         )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        own = path.with_name(f"{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(text)
-        try:
-            os.link(own, path)
-        except FileExistsError:
-            pass
-        finally:
-            own.unlink()
+        # a name of its own, readable by its owner alone: threads of one process make keys too
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.") as own:
+            own.write(text)
+            own.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(own.name, path)
     return path.read_text(encoding="ascii")
 
 
