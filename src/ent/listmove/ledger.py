@@ -58,14 +58,20 @@ CREATE TABLE IF NOT EXISTS cookie (
 """
 _NOTE = """
 INSERT INTO move (login, old_address, new_address, list, role, outcome, reason, detail)
-SELECT %(login)s, %(old_address)s, %(new_address)s, %(list)s, %(role)s, %(outcome)s, %(reason)s,
-       %(detail)s
-WHERE %(outcome)s <> 'failed' OR NOT EXISTS (
+SELECT new.* FROM (
+    SELECT %(login)s::text AS login, %(old_address)s::text AS old_address,
+           %(new_address)s::text AS new_address, %(list)s::text AS list, %(role)s::text AS role,
+           %(outcome)s::text AS outcome, %(reason)s::text AS reason, %(detail)s::text AS detail
+) AS new
+WHERE outcome <> 'failed' OR NOT EXISTS (
     SELECT FROM (
         SELECT new_address, outcome, reason FROM move
-        WHERE login = %(login)s AND old_address = %(old_address)s AND list = %(list)s
-          AND role = %(role)s ORDER BY id DESC LIMIT 1
-    ) AS last WHERE last = (%(new_address)s, %(outcome)s, %(reason)s)
+        WHERE login = new.login AND old_address = new.old_address AND list = new.list
+          AND role = new.role
+        ORDER BY id DESC LIMIT 1
+    ) AS last
+    WHERE (last.new_address, last.outcome, last.reason)
+        = (new.new_address, new.outcome, new.reason)
 )
 """
 _READABLE = """

@@ -54,6 +54,14 @@ class Sympa:
                 raise
         return self._ask(old, new)
 
+    def begin(self) -> None:
+        """Have a helper started, if there is none: the next move does not wait for its start."""
+        try:
+            self._connect()
+        except OSError as error:
+            self.close()
+            raise SympaUnavailable(f"Sympa's helper at {self._path}: {error}") from error
+
     def close(self) -> None:
         """End the helper."""
         opened, self._socket, self._answers = self._socket, None, None
@@ -74,13 +82,16 @@ class Sympa:
             self.close()
             raise
 
-    def _dialogue(self, question: dict[str, str]) -> dict[str, Any]:
+    def _connect(self) -> socket.socket:
         if self._socket is None:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._socket.settimeout(self._timeout)
             self._socket.connect(self._path)
             self._answers = self._socket.makefile("rb")
-        self._socket.sendall(json.dumps(question).encode() + b"\n")
+        return self._socket
+
+    def _dialogue(self, question: dict[str, str]) -> dict[str, Any]:
+        self._connect().sendall(json.dumps(question).encode() + b"\n")
         line = self._answers.readline()
         if not line.endswith(b"\n"):
             raise OSError("it ended; its journal (ent-listmove-sympa@*) says why")

@@ -158,6 +158,7 @@ class Worker:
     def _move_next(self) -> None:
         wanted = self.ledger.take()
         if wanted is None:
+            self.sympa.begin()
             self._work.wait(_POLL)
             self._work.clear()
         else:
