@@ -64,7 +64,7 @@ docs: ## write the generated parts of docs/ anew
 
 lock: ## choose newer versions for requirements/*.txt
 	@$(lab) ready
-	@set -e; for name in uv controller dev annuaire harpege mailmove portal; do \
+	@set -e; for name in uv controller dev annuaire harpege listmove mailmove portal; do \
 	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
 	    --python-version $$(case $$name in uv|controller|dev) echo 3.11;; *) echo 3.13;; esac) \
 	    --no-emit-index-url --no-annotate --custom-compile-command "make lock" \

@@ -19,6 +19,7 @@ annuaire_app.start()
 
 from ent.annuaire.helpdesk.config import HelpdeskConfig, SignOnConfig  # noqa: E402
 from ent.annuaire.helpdesk.desk import Actor, Desk  # noqa: E402
+from ent.annuaire.helpdesk.moves import Move, MovesUnavailable  # noqa: E402
 from ent.annuaire.helpdesk.signon import Failures, SignOnUnavailable  # noqa: E402
 from ent.annuaire.helpdesk.storage import Selection, StoredCode  # noqa: E402
 from ent.annuaire.helpdesk.trail import START, Entry, Line, Outcome, digest  # noqa: E402
@@ -313,6 +314,19 @@ class FakeSignOn:
 
 
 @dataclass
+class FakeMoves:
+    """What became of mailing lists, by login."""
+
+    made: dict[str, list[Move]] = field(default_factory=dict)
+    down: bool = False
+
+    def of(self, login: str) -> list[Move]:
+        if self.down:
+            raise MovesUnavailable("down")
+        return self.made.get(login, [])
+
+
+@dataclass
 class FakeAttempts:
     """Locks by login, and what became of attempts."""
 
@@ -344,6 +358,7 @@ class Scene:
     now: datetime = NOW
     sign_on: FakeSignOn = field(default_factory=FakeSignOn)
     attempts: FakeAttempts = field(default_factory=FakeAttempts)
+    moves: FakeMoves = field(default_factory=FakeMoves)
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(lambda: self.now)
@@ -353,6 +368,7 @@ class Scene:
             sign_on=self.sign_on,
             attempts=self.attempts,  # type: ignore[arg-type]
             config=config(),
+            moves=self.moves,
             clock=lambda: self.now,
         )
 

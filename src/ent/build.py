@@ -32,11 +32,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# What a worker that follows the directory needs besides its own package.
+_WORKER = ("service.py", "web/__init__.py", "web/config.py", "web/directory.py", "directory")
 # What each consists of: packages and modules of `ent`, the last one with __main__.
 APPLICATIONS = {
     "annuaire": ("naming.py", "directory", "web", "annuaire"),
     "harpege": ("naming.py", "directory", "web/__init__.py", "web/config.py", "harpege"),
-    "mailmove": ("web/__init__.py", "web/config.py", "directory", "mailmove"),
+    "listmove": (*_WORKER, "listmove"),
+    "mailmove": (*_WORKER, "mailmove"),
     "portal": ("directory", "web", "portal"),
 }
 TARGET_PYTHON = "3.13"

@@ -15,6 +15,12 @@ _settings = project.settings(
 )
 # the sign-on's database, for its two functions: ent.annuaire.helpdesk.signon
 _settings["DATABASES"]["signon"] = project.database(ANNUAIRE.helpdesk.sign_on.database)
+if ANNUAIRE.helpdesk.moves.name:
+    # read beside the rest of a page, which does not wait long for it: ent.annuaire.helpdesk.moves
+    _moves = project.database(ANNUAIRE.helpdesk.moves)
+    if "OPTIONS" in _moves:
+        _moves["OPTIONS"]["options"] = "-c statement_timeout=2s -c default_transaction_read_only=on"
+    _settings["DATABASES"]["listmove"] = _moves
 globals().update(_settings)
 # the password again, whatever the single sign-on knows: ent.annuaire.helpdesk.access
 CAS_RENEW = True

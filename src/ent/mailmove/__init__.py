@@ -9,7 +9,6 @@ cut off, the next pass goes on from what is there (docs/mailmove.md).
     mailboxes   a mailbox over IMAP, on either server
     copying     one pass over one person's mailbox
     ledger      what has been copied, and who is to be looked at (SQLite)
-    following   changes of the directory, as they happen
     status      what others may know about a person's move
     worker      all of it together
 """

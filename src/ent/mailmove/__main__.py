@@ -8,13 +8,11 @@ ent-mailmove check-settings FILE  say what is wrong with a settings file
 
 import argparse
 import json
-import logging
-import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
+from ent import service
 from ent.directory import DirectoryUnavailable
 from ent.mailmove.mailboxes import MailboxError
 from ent.mailmove.settings import Settings
@@ -23,14 +21,6 @@ from ent.mailmove.worker import Worker, WorkerError, opened
 from ent.web.config import ConfigError, load
 
 _SETTINGS = Path("/etc/ent/mailmove/settings.json")
-# journald's priorities, which it takes from the beginning of a line
-_PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
-
-
-class _Journal(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        prefix = f"<{_PRIORITY.get(record.levelno, 3)}>" if "JOURNAL_STREAM" in os.environ else ""
-        return prefix + super().format(record).replace("\n", f"\n{prefix}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,9 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("file", type=Path)
     options = parser.parse_args(arguments)
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Journal("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    service.log()
     try:
         if options.command == "check-settings":
             load(options.file, Settings)
@@ -67,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
                 return _passes(worker, options.login)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: worker.stop())
-            _ready()
+            service.ready()
             worker.run()
     except (ConfigError, WorkerError) as error:
         print(f"ent-mailmove: {error}", file=sys.stderr)
@@ -102,15 +90,6 @@ def _passes(worker: Worker, logins: list[str]) -> int:
         else:
             print(f"{uid}: {outcome.copied} copied, {outcome.total} in the legacy mailbox")
     return int(failed)
-
-
-def _ready() -> None:
-    """Tell systemd, which started us as Type=notify, that the work begins."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    if path:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.connect("\0" + path[1:] if path.startswith("@") else path)
-            notify.send(b"READY=1")
 
 
 if __name__ == "__main__":

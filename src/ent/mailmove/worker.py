@@ -16,20 +16,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ent.directory import (
-    Directory,
-    DirectorySettings,
-    DirectoryUnavailable,
-    Entry,
-    Person,
-    present,
-)
+from ent.directory import DirectoryUnavailable, Entry, Person, present
+from ent.directory.following import Follower
 from ent.mailmove import copying
-from ent.mailmove.following import Follower
 from ent.mailmove.ledger import Ledger, Wanted
 from ent.mailmove.mailboxes import Mailbox, MailboxError, MailboxFullError, MailboxUnreachableError
 from ent.mailmove.settings import Settings
 from ent.mailmove.status import Statuses
+from ent.web.directory import directory_of
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +47,7 @@ class Worker:
         self.settings = settings
         self.ledger = ledger
         self.statuses = Statuses(Path(settings.status_dir))
-        self.directory = Directory(directory_settings(settings))
+        self.directory = directory_of(settings.ldap)
         self._work = threading.Event()
         self._ended = threading.Event()
 
@@ -264,19 +258,6 @@ class _InterruptedError(Exception):
 def follows(person: Person) -> bool:
     """Whether a person's messages follow: the account was activated and still receives mail."""
     return bool(person.mail) and person.state is not None and person.state.receives_mail
-
-
-def directory_settings(settings: Settings) -> DirectorySettings:
-    """How to reach the directory."""
-    return DirectorySettings(
-        uri=settings.ldap.uri,
-        suffix=settings.ldap.suffix,
-        bind_dn=settings.ldap.bind_dn,
-        password=settings.ldap.password,
-        ca_file=settings.ldap.ca_file,
-        connect_timeout=settings.ldap.connect_timeout,
-        timeout=settings.ldap.timeout,
-    )
 
 
 @contextmanager

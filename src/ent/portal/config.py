@@ -1,9 +1,10 @@
 """The portal's settings file (/etc/ent/portal/settings.json), written by role `portal`."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ent.portal.lists.config import ListsConfig
 from ent.portal.services import Service
 from ent.web.config import Ldap, WebConfig, load
 
@@ -16,12 +17,14 @@ class PortalConfig(WebConfig):
 
     charter_version: of the charter in force; empty: nobody is asked to accept one.
     charter_url: the page where it is read and accepted.
+    lists: the list server.
     """
 
     ldap: Ldap
     services: tuple[Service, ...]
     charter_version: str = ""
     charter_url: str = ""
+    lists: ListsConfig = field(default_factory=ListsConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Concatenate, ParamSpec
 
 from django.conf import settings
@@ -61,21 +61,32 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/welcome.html", {"sign_in_url": reverse("sign-in")})
 
 
+def page(
+    request: HttpRequest,
+    profile: Profile,
+    section: str,
+    template: str,
+    context: Mapping[str, object] | None = None,
+) -> HttpResponse:
+    """A page of somebody who is signed in; section: where it is in the navigation."""
+    shared = {
+        "profile": profile,
+        "section": section,
+        "has_lists": bool(settings.PORTAL.lists.url),
+    }
+    return render(request, template, {**shared, **(context or {})})
+
+
 @with_profile
 def _services(request: HttpRequest, profile: Profile) -> HttpResponse:
     cards = cards_for(
         settings.PORTAL.services, profile.affiliations, get_language() or settings.LANGUAGE_CODE
     )
-    return render(
-        request,
-        "portal/home.html",
-        {
-            "profile": profile,
-            "cards": cards,
-            "section": "home",
-            "charter_url": settings.PORTAL.charter_url if _asks_for_charter(request) else "",
-        },
-    )
+    context = {
+        "cards": cards,
+        "charter_url": settings.PORTAL.charter_url if _asks_for_charter(request) else "",
+    }
+    return page(request, profile, "home", "portal/home.html", context)
 
 
 def _asks_for_charter(request: HttpRequest) -> bool:
@@ -94,7 +105,7 @@ def _asks_for_charter(request: HttpRequest) -> bool:
 @with_profile
 def my_record(request: HttpRequest, profile: Profile) -> HttpResponse:
     """What the directory tells about the person."""
-    return render(request, "portal/record.html", {"profile": profile, "section": "record"})
+    return page(request, profile, "record", "portal/record.html")
 
 
 @require_safe

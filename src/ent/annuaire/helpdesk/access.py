@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from ent.annuaire.directory import directory_as
 from ent.annuaire.helpdesk.accounts import find_account, is_member
 from ent.annuaire.helpdesk.desk import Actor, Desk, OwnAttempts
+from ent.annuaire.helpdesk.moves import DatabaseMoves
 from ent.annuaire.helpdesk.signon import DatabaseSignOn
 from ent.annuaire.helpdesk.storage import DatabaseStore
 from ent.annuaire.helpdesk.trail import Action as Did
@@ -41,6 +42,7 @@ def desk() -> Desk:
         sign_on=DatabaseSignOn(config.sign_on.failures_key),
         attempts=OwnAttempts(),
         config=config,
+        moves=DatabaseMoves() if config.moves.name else None,
     )
 
 

@@ -1,6 +1,6 @@
 """Section `helpdesk` of the help desk's settings file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ent.web.config import Database
 from ent.web.texts import Text
@@ -31,6 +31,8 @@ class SignOnConfig:
 class HelpdeskConfig:
     """What a site decides about the help desk.
 
+    moves: database of the worker that moves subscriptions to new addresses; without a name:
+        there is no such worker.
     staff_group, auditors_group: DN of the directory's groups of staff and of auditors.
     code_key: with this key codes are hashed; who reads the database alone can try none.
     code_minutes: life of a code. code_tries: wrong tries that end it.
@@ -49,6 +51,7 @@ class HelpdeskConfig:
     code_key: str
     sign_on: SignOnConfig
     portal_url: str
+    moves: Database = field(default_factory=lambda: Database(name=""))
     code_minutes: int = 10
     code_tries: int = 5
     verification_minutes: int = 15

@@ -11,6 +11,7 @@ from typing import Protocol
 from django.utils import timezone
 
 from ent.annuaire.helpdesk.config import HelpdeskConfig
+from ent.annuaire.helpdesk.moves import Moves
 from ent.annuaire.helpdesk.signon import SignOn
 from ent.annuaire.helpdesk.storage import Store
 from ent.annuaire.helpdesk.trail import Action, Entry, Outcome
@@ -61,13 +62,17 @@ class Actor:
 
 @dataclass(frozen=True)
 class Desk:
-    """The directory as annuaire-helpdesk sees it, what is kept, and the site's rules."""
+    """The directory as annuaire-helpdesk sees it, what is kept, and the site's rules.
+
+    moves: None where nothing moves subscriptions.
+    """
 
     directory: Directory
     store: Store
     sign_on: SignOn
     attempts: Attempts
     config: HelpdeskConfig
+    moves: Moves | None = None
     clock: Callable[[], datetime] = field(default=timezone.now)
 
     def record(

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from ent.annuaire.helpdesk.accounts import Account, find_account
 from ent.annuaire.helpdesk.desk import Actor, Desk
+from ent.annuaire.helpdesk.moves import Move, MovesUnavailable
 from ent.annuaire.helpdesk.signon import SignOnUnavailable
 from ent.annuaire.helpdesk.storage import StoredCode
 from ent.annuaire.helpdesk.trail import Action, Outcome
@@ -68,12 +69,14 @@ class Diagnosis:
     code: the code under way, if one is valid.
     verified_until: until when this agent may give a code, None when they have not
         verified the caller.
+    moves: what became of their mailing lists; None: that could not be read.
     """
 
     account: Account
     findings: tuple[Finding, ...]
     code: StoredCode | None
     verified_until: datetime | None
+    moves: tuple[Move, ...] | None = ()
 
     @property
     def liftable(self) -> bool:
@@ -98,6 +101,7 @@ def examine(desk: Desk, actor: Actor, uid: str) -> Diagnosis | None:
         findings=tuple(findings),
         code=_valid_code(desk, account.uid, now),
         verified_until=verified_until(desk, actor, account.uid),
+        moves=_moves(desk, account.uid),
     )
     desk.record(actor, Action.VIEW, Outcome.DONE, account.uid)
     return diagnosis
@@ -147,6 +151,14 @@ def _locks(desk: Desk, account: Account, now: datetime) -> list[Finding]:
         for lock in desk.attempts.locks_of(account.uid)
     ]
     return found
+
+
+def _moves(desk: Desk, uid: str) -> tuple[Move, ...] | None:
+    try:
+        return tuple(desk.moves.of(uid)) if desk.moves else ()
+    except MovesUnavailable as error:
+        log.warning("moves of subscriptions: %s", error)
+        return None
 
 
 def _valid_code(desk: Desk, uid: str, now: datetime) -> StoredCode | None:

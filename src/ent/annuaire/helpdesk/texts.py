@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ent.annuaire.helpdesk.diagnosis import Cause, Finding
+from ent.annuaire.helpdesk.moves import Move
 from ent.annuaire.helpdesk.trail import Action, Outcome
 from ent.annuaire.helpdesk.unlocking import Where
 from ent.annuaire.limits.attempts import ACTIVATION, CODE, PASSWORD
@@ -90,6 +91,31 @@ STATES: dict[AccountState | None, Promise] = {
 }
 
 
+# What the worker that moves subscriptions writes down (docs/listmove.md).
+ROLES: dict[str, Promise] = {
+    "subscriber": gettext_lazy("Abonnement"),
+    "owner": gettext_lazy("Propriétaire"),
+    "editor": gettext_lazy("Modération"),
+}
+MOVES: dict[str, Promise] = {
+    "moved": gettext_lazy("Passé à la nouvelle adresse."),
+    "merged": gettext_lazy("Réuni avec ce que la nouvelle adresse avait déjà."),
+    "failed": gettext_lazy("Pas passé."),
+    "failed:included": gettext_lazy(
+        "Pas passé : l’ancienne adresse vient d’une source de la liste, à corriger par ses"
+        " propriétaires."
+    ),
+    "failed:closed": gettext_lazy("Pas passé : la liste est fermée."),
+    "failed:ambiguous": gettext_lazy(
+        "Pas passé : l’annuaire ne dit pas à qui est l’ancienne adresse. Signalez-le à l’équipe qui"
+        " administre l’annuaire."
+    ),
+    "failed:refused": gettext_lazy(
+        "Pas encore passé : le serveur de listes a refusé. Un nouvel essai suivra."
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """A finding in words: what it is, why, and what to tell the caller."""
@@ -125,6 +151,17 @@ def detail(text: str) -> str:
     if word in ("limit", "proofs"):
         return f"{DETAILS[word]} {_VALUES.get(value, value)}"
     return _("%(what)s : %(value)s") % {"what": DETAILS[word], "value": value.partition(":")[0]}
+
+
+def role(name: str) -> Promise | str:
+    """A person's role in a mailing list, in a word; an unknown one as it is."""
+    return ROLES.get(name, name)
+
+
+def became(move: Move) -> Promise | str:
+    """What became of a subscription under an old address; an unknown outcome as it is."""
+    key = f"{move.outcome}:{move.reason}" if move.reason else move.outcome
+    return MOVES.get(key) or MOVES.get(move.outcome) or key
 
 
 def columns() -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from ent.annuaire.helpdesk.diagnosis import Diagnosis, examine
 from ent.annuaire.helpdesk.forms import ProofsForm, RedeemForm, SearchForm, SelectionForm
 from ent.annuaire.helpdesk.issuing import NotOpen, NotVerified, issue
 from ent.annuaire.helpdesk.lookup import find
+from ent.annuaire.helpdesk.moves import SHOWN
 from ent.annuaire.helpdesk.redemption import (
     AccountClosed,
     CodeRefused,
@@ -127,6 +128,12 @@ def _person_page(
         "structure": structure.name if structure else account.structure,
         "findings": [texts.explain(one) for one in diagnosis.findings],
         "liftable": diagnosis.liftable,
+        "moves": [
+            {"move": one, "role": texts.role(one.role), "became": texts.became(one)}
+            for one in diagnosis.moves or ()
+        ],
+        "moves_unknown": diagnosis.moves is None,
+        "moves_capped": len(diagnosis.moves or ()) >= SHOWN,
         "pending": diagnosis.code,
         "verified_until": diagnosis.verified_until,
         "not_activated": account.state is AccountState.PRE_CREATED,

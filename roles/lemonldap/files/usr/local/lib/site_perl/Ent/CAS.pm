@@ -543,22 +543,30 @@ sub logoutPage {
 sub logout {
     my ( $self, $req ) = @_;
     my $id = $req->sessionInfo->{_session_id} || $req->id or return PE_OK;
-    $self->_tell_services($id);
+    $self->_tell_services( $id, $req->sessionInfo->{uid} );
     return PE_OK;
 }
 
 sub _end_session {
     my ( $self, $req, $session ) = @_;
     my $id = $session->{_session_id} or return;
-    $self->_tell_services($id);
+    $self->_tell_services( $id, $session->{uid} );
     my $row = $self->p->getApacheSession($id) or return;
     $req->sessionInfo($session);
     $self->p->_deleteSession( $req, $row );
     $req->sessionInfo( {} );
 }
 
+# Who signs out, for services that do not know by which ticket a session was opened.
+sub buildLogoutRequest {
+    my ( $self, $ticket, $login ) = @_;
+    my $request = $self->SUPER::buildLogoutRequest($ticket);
+    $request =~ s/\@NOT_USED\@/_escape($login)/e if defined $login;
+    return $request;
+}
+
 sub _tell_services {
-    my ( $self, $id ) = @_;
+    my ( $self, $id, $login ) = @_;
     my $hash = sha256_hex($id);
     my @open = eval {
         $self->_sql(
@@ -577,7 +585,7 @@ sub _tell_services {
             next;
         }
         my $response =
-          $self->ua->post( $service, { logoutRequest => $self->buildLogoutRequest($ticket) } );
+          $self->ua->post( $service, { logoutRequest => $self->buildLogoutRequest( $ticket, $login ) } );
         $self->logger->error( "Not told of a logout: $service: " . $response->status_line )
           unless $response->is_success;
     }

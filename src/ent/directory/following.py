@@ -3,6 +3,8 @@
 The cookie says up to where the directory was followed; who stores it stores in the same
 transaction what it stood for. A lost connection is made again, for ever; a cookie that the
 directory does not know any more is forgotten, and everybody is told anew.
+
+Apart from the package's own names, as it alone needs python-ldap's syncrepl (pyasn1).
 """
 
 import logging
@@ -13,7 +15,9 @@ import ldap
 from ldap.ldapobject import SimpleLDAPObject
 from ldap.syncrepl import SyncreplConsumer
 
-from ent.directory import DirectorySettings, Entry, Filter
+from ent.directory.connection import DirectorySettings
+from ent.directory.filters import Filter
+from ent.directory.model import Entry
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +61,8 @@ class Follower(threading.Thread):
     cookie: gives the cookie stored last, or None.
     changed: called with entries added or changed, and the cookie to store with them.
     forget: called when the stored cookie is of no use any more.
+    passing: errors of these calls that end by themselves, such as those of a database that is
+        away. What could not be handed over is asked for again, from the stored cookie.
     """
 
     def __init__(
@@ -69,11 +75,13 @@ class Follower(threading.Thread):
         cookie: Callable[[], str | None],
         changed: Changed,
         forget: Callable[[], None],
+        passing: tuple[type[Exception], ...] = (),
     ) -> None:
         super().__init__(name="directory", daemon=True)
         self._settings = settings
         self._search = (base, where, list(attributes))
         self._cookie, self._changed, self._forget = cookie, changed, forget
+        self._passing = passing
         self._ended = threading.Event()
         self._failures = 0
         self.failure: BaseException | None = None
@@ -87,18 +95,24 @@ class Follower(threading.Thread):
         try:
             while not self._ended.is_set():
                 try:
-                    self._follow()
-                except ldap.LDAPError as error:
-                    if useless_cookie(error):
-                        log.info("the directory does not take our cookie: reading everything")
-                        self._forget()
-                    pause = _PAUSE_SECONDS[min(self._failures, len(_PAUSE_SECONDS) - 1)]
-                    self._failures += 1
-                    log.warning("following the directory: %r; again in %d s", error, pause)
-                    self._ended.wait(pause)
+                    try:
+                        self._follow()
+                    except ldap.LDAPError as error:
+                        if useless_cookie(error):
+                            log.info("the directory does not take our cookie: reading everything")
+                            self._forget()
+                        self._pause(repr(error))
+                except self._passing as error:
+                    self._pause(str(error))
         except BaseException as error:
             self.failure = error
             raise
+
+    def _pause(self, why: str) -> None:
+        pause = _PAUSE_SECONDS[min(self._failures, len(_PAUSE_SECONDS) - 1)]
+        self._failures += 1
+        log.warning("following the directory: %s; again in %d s", why, pause)
+        self._ended.wait(pause)
 
     def _follow(self) -> None:
         base, where, attributes = self._search

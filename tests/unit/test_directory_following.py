@@ -1,9 +1,9 @@
-"""When the mail mover reads the directory from the beginning, and when it does not."""
+"""When a follower reads the directory from the beginning, and when it does not."""
 
 import ldap
 import pytest
 
-from ent.mailmove.following import useless_cookie
+from ent.directory.following import useless_cookie
 
 
 @pytest.mark.parametrize(
