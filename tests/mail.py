@@ -117,6 +117,17 @@ class Mail:
             )
             assert not refused, refused
 
+    def takes_mail(self) -> EmailMessage:
+        """Wait until the new server takes mail, its filter with it; return what it took."""
+        message = compose(OUTSIDE, f"jeanne.martin@{self.domain}")
+
+        def sent() -> bool:
+            self.send(message)
+            return True
+
+        wait_for(sent, what=f"{self.server} taking mail", timeout=90)
+        return message
+
     @contextmanager
     def imap(
         self, uid: str, password: str = "", *, server: str = ""

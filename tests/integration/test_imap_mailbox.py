@@ -87,10 +87,11 @@ class ManageSieve:
 
 
 @contextmanager
-def filters(mail: Mail, uid: str) -> Iterator[ManageSieve]:
+def filters(mail: Mail, uid: str, password: str = PASSWORD) -> Iterator[ManageSieve]:
+    """A signed-in dialogue about somebody's filters."""
     connection = ManageSieve(mail)
     try:
-        assert connection.sign_in(uid, PASSWORD).startswith("OK")
+        assert connection.sign_in(uid, password).startswith("OK")
         yield connection
     finally:
         connection.close()

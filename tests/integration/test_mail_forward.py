@@ -14,6 +14,7 @@ import pytest
 
 from activation_people import PASSWORD as PAGE_PASSWORD
 from activation_people import People, Visitor, said
+from integration.test_imap_mailbox import filters
 from lab import LabUnderTest, wait_for
 from mail import OUTSIDE, Mail, compose, holder, people
 from mailmove import done, forget
@@ -149,6 +150,34 @@ def test_an_entry_that_leads_to_itself_is_a_mailbox(mail: Mail) -> None:
         mail.send(message, server=mail.legacy_server)
         mail.delivered("mailup1", "mtfwd-rond", message)
     assert mail.queue("mailup1", "mtfwd.rond") == []
+
+
+def test_filters_that_lead_to_each_other_end(mail: Mail) -> None:
+    """Two people send their mail on to each other's old address: somebody gets it, once."""
+    who = {"mtfwd-aix": f"mtfwd.mrs{AIX}", "mtfwd-mrs": f"mtfwd.aix{MRS}"}
+    for uid, other in who.items():
+        script = f'redirect "{other}";\r\n'
+        with filters(mail, uid, PASSWORD) as sieve:
+            kept = sieve.say(f'PUTSCRIPT "suivre" {{{len(script)}+}}\r\n{script}')
+            assert kept.startswith("OK"), kept
+            assert sieve.say('SETACTIVE "suivre"').startswith("OK")
+    try:
+        message = compose(OUTSIDE, f"mtfwd.aix{AIX}")
+        mail.send(message, server=mail.legacy_server)
+        wait_for(
+            lambda: any(message["Message-ID"] in mail.stored("mail1", uid) for uid in who),
+            what="the message in one of the two mailboxes",
+        )
+        for host in ("mailup1", "mail1"):
+            wait_for(
+                lambda host=host: not mail.queue(host, "mtfwd"), what=f"an empty queue on {host}"
+            )
+        copies = sum(mail.stored("mail1", uid).count(message["Message-ID"]) for uid in who)
+        assert copies == 1
+    finally:
+        for uid in who:
+            with filters(mail, uid, PASSWORD) as sieve:
+                assert sieve.say('SETACTIVE ""').startswith("OK")
 
 
 @pytest.mark.parametrize("recipient", ["postmaster", f"abuse{MRS}"])

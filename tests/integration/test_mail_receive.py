@@ -217,3 +217,4 @@ def test_filter_down_asks_senders_to_come_back(mail: Mail, lab: LabUnderTest) ->
         with pytest.raises(smtplib.SMTPResponseException) as refused:
             mail.send(message)
         assert refused.value.smtp_code // 100 == 4
+    mail.arrived("jmartin", mail.takes_mail())  # it takes some seconds to start

@@ -49,6 +49,10 @@ class FakeConnection:
         self.errors = errors
         self.closed = False
         self.modified = 0
+        self.socket, self.server = socket.socketpair()
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
 
     def search_ext(self, *_: Any, **__: Any) -> int:
         if self.errors and (error := self.errors.pop(0)):
@@ -68,6 +72,8 @@ class FakeConnection:
 
     def unbind_ext_s(self) -> None:
         self.closed = True
+        self.socket.close()
+        self.server.close()
 
 
 class Server:
@@ -111,6 +117,24 @@ def test_a_lost_connection_is_replaced_once(server: Server) -> None:
     assert find(directory) == "uid=a,dc=x"
     assert server.attempts == 2
     assert server.made[0].closed
+
+
+def test_a_connection_that_the_server_ended_is_not_used_again(server: Server) -> None:
+    """Not even a moment later: a change on it would leave everybody in doubt."""
+    directory = Directory(settings())
+    for ask in (
+        lambda: directory.modify("uid=a,dc=x", [Change.replace("sn", "b")]),
+        lambda: find(directory),
+        lambda: list(directory.paged(BASE, present("uid"), ["uid"])),
+    ):
+        find(directory)
+        ended = server.made[-1]
+        changes = ended.modified
+        ended.server.close()
+        ask()
+        assert ended.closed
+        assert ended.modified == changes
+    assert server.attempts == 4
 
 
 def test_a_server_that_stays_down_is_reported_after_one_more_try(server: Server) -> None:

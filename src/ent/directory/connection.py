@@ -2,6 +2,7 @@
 
 import enum
 import logging
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from ent.directory.writing import Change, policy_errors, refusal
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-# Seconds after which a connection that just answered is asked again before a change.
+# Seconds after which a connection that just answered is asked again before what cannot be repeated.
 _SURELY_ALIVE = 1.0
 # The connection is no longer good, the server may be: worth one new connection.
 _CONNECTION_LOST = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE)
@@ -208,7 +209,7 @@ class Directory:
         A connection is held until the iteration ends. A page belongs to its
         connection, so one lost in the middle ends in DirectoryUnavailable.
         """
-        with self._connection() as connection:
+        with self._connection(alive=True) as connection:
             control = SimplePagedResultsControl(True, size=page_size, cookie="")
             while True:
                 with _translated():
@@ -407,8 +408,10 @@ class Directory:
             if connection is None:
                 return self._open()
             idle = time.monotonic() - since
-            if idle < self.settings.max_idle and (
-                not alive or idle < _SURELY_ALIVE or _answers(connection)
+            if (
+                idle < self.settings.max_idle
+                and not _hung_up(connection)
+                and (not alive or idle < _SURELY_ALIVE or _answers(connection))
             ):
                 return connection
             _unbind(connection)
@@ -438,6 +441,13 @@ def _connect(settings: DirectorySettings) -> SimpleLDAPObject:
         _unbind(connection)
         raise
     return connection
+
+
+def _hung_up(connection: SimpleLDAPObject) -> bool:
+    """Whether the server has ended an idle connection: there is something to read, unasked."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _answers(connection: SimpleLDAPObject) -> bool:
