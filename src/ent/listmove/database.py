@@ -1,7 +1,7 @@
 """A connection to PostgreSQL that is made again when it was lost."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -27,6 +27,15 @@ class Connected:
         self._name = name
         self._connection: Connection | None = None
         self._lock = threading.RLock()
+
+    def ask(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Run one statement, a transaction by itself; its rows.
+
+        Raises DatabaseUnavailable; then it is not known whether what it changes was changed.
+        """
+        with self._lock, self._translated():
+            cursor = self._connected().execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
 
     def transaction(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction: all of it is there when it returns, or nothing.
