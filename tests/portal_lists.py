@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from html import unescape
+from typing import Any
 
 import requests
 
@@ -31,7 +32,7 @@ class Lists(Sympa):
 
     def requests(self, name: str) -> int:
         """How many requests wait for the owners' consent."""
-        found = self.lab.run("lists1", "ls /var/spool/sympa/queueauth")
+        found = self.lab.run("lists1", "ls /var/spool/sympa/subscribe")
         return str(found.stdout).count(f",{self.address(name)}_")
 
     def post(self, name: str, sender: str, subject: str) -> None:
@@ -60,6 +61,19 @@ class Lists(Sympa):
         address = re.search(r"^mail: (\S+)", str(found.stdout), re.M)
         assert address, found.stdout
         return address[1]
+
+    @contextmanager
+    def shown(self, *lists: dict[str, Any]) -> Iterator[None]:
+        """Lists that are there for a moment, and that the portal tells of from the beginning."""
+        with self.lists(*lists):
+            # what it keeps of the lists to join, for half a minute, is from before
+            assert self.lab.run("portal1", "systemctl restart ent-portal").rc == 0
+            try:
+                yield
+            finally:
+                for one in lists:
+                    waiting = f"/var/spool/sympa/subscribe/*,{self.address(one['name'])}_*"
+                    self.lab.run("lists1", f"rm -f {waiting}")
 
     @contextmanager
     def away(self) -> Iterator[None]:

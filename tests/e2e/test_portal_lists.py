@@ -24,7 +24,7 @@ BIKES, COUNCIL, CHOIR = "mes-velos", "mes-conseil", "mes-chorale"
 @pytest.fixture(scope="module")
 def lists(lab: LabUnderTest) -> Iterator[Lists]:
     made = Lists(lab)
-    with made.lists(
+    with made.shown(
         {"name": BIKES, "subject": "À vélo à l’université"},
         {
             "name": COUNCIL,

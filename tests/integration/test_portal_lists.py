@@ -21,7 +21,7 @@ OPEN, OWNERS, CLOSED, HIDDEN = "mes-ouverte", "mes-accord", "mes-fermee", "mes-c
 @pytest.fixture(scope="module")
 def lists(lab: LabUnderTest) -> Iterator[Lists]:
     made = Lists(lab)
-    with made.lists(
+    with made.shown(
         {"name": OPEN, "subject": "Été & <café> à l’université"},
         {"name": OWNERS, "subject": "Le conseil", "subscribe": "owner", "owners": ["alefevre"]},
         {

@@ -463,7 +463,7 @@ def test_lists_to_join_are_kept_for_a_moment_one_s_own_are_not(
     look(browser("tnguyen"))
     assert server.asked[-1].person == OTHER
     assert server.calls()[-1] == "complexLists"
-    clock[0] += 61
+    clock[0] += 31
     look(client)
     assert server.calls()[-1] == "complexLists"
 
