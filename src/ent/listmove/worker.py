@@ -286,7 +286,7 @@ class Worker:
             done += self._report(
                 holder, [row for row in under if row.included], {address: ""}, "included"
             )
-            done += self._move(holder, [row for row in under if not row.included], there, intents)
+            done += self._move(holder, [row for row in under if not row.included], there)
             excluded += sum(row.role == EXCLUDED for row in under)
         if excluded:
             log.info("%s: %d exclusions follow to %s", uid, excluded, holder.mail)
@@ -319,27 +319,18 @@ class Worker:
             ],
         )
 
-    def _move(
-        self,
-        holder: Holder,
-        rows: Sequence[Row],
-        there: set[tuple[str, str]],
-        earlier: Sequence[Intent],
-    ) -> list[Done]:
+    def _move(self, holder: Holder, rows: Sequence[Row], there: set[tuple[str, str]]) -> list[Done]:
         """Have Sympa move what is held under one address, however it is written there.
 
         there: lists and roles of the new address; those that are moved are added.
-        earlier: intents of an attempt that was cut off. It knew whether there were two.
         """
         if not rows:
             return []
-        noted = {(one.old_address, one.list, one.role): one.merged for one in earlier}
         intents = []
         for row in rows:
             if row.role != EXCLUDED:
                 key = row.list, row.role
-                merged = noted.get((row.address, *key), key in there)
-                intents.append(Intent(holder.uid, row.address, holder.mail, *key, merged))
+                intents.append(Intent(holder.uid, row.address, holder.mail, *key, key in there))
                 there.add(key)
         self.ledger.intend(intents)
         left = {
