@@ -1,8 +1,8 @@
 """What was done, what is to be done, and how far the directory was followed.
 
 A PostgreSQL database of the worker's own, so that a lists host can be rebuilt without loss. Every
-method is one transaction, on disk when it returns. One worker has it at a time: the connection
-holds a lock, which ends with it.
+method is one transaction. One worker has it at a time: the connection holds a lock, which ends
+with it.
 """
 
 import json
