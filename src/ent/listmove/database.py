@@ -77,8 +77,8 @@ class Connected:
                 keepalives_count=3,
                 tcp_user_timeout=60_000,
                 # Commits are not waited for on disk. Sympa's tables and the ledger are in one
-                # server, whose log has them in order: if it dies, the last ones are missing, and all that
-                # came after them; so the ledger never knows more than was done.
+                # server, whose log has them in order: if it dies, the last ones are missing, and
+                # all that came after them; so the ledger never knows more than was done.
                 options="-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
                 " -c tcp_keepalives_count=3 -c statement_timeout=120s"
                 " -c synchronous_commit=off",
