@@ -9,7 +9,7 @@ from pathlib import Path
 # What the tests have for talking to services, the measurements use as well.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-PARTS = ("cas", "feed", "search", "activation", "mail", "imap", "up")
+PARTS = ("cas", "feed", "search", "activation", "mail", "imap", "lists", "up")
 
 for part in sys.argv[1:] or PARTS:
     if part not in PARTS:

@@ -17,15 +17,14 @@ from __future__ import annotations
 import json
 import os
 import random
-import shlex
 import statistics
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tests import lab as lab_module
 
+from bench import second_slapd
 from bench.figures import Figure, save
 from bench.harpege_people import END, GIVEN, START
 
@@ -34,32 +33,8 @@ QUERIES = 400
 SEED = 5
 PORT = 1637
 NAME = "searchbench"
-_LDAP = f"/var/lib/ldap/{NAME}"
 _FOLDER = f"/var/lib/{NAME}"
 _APPLICATION = "/opt/ent/annuaire/current/bin/ent-annuaire"
-_MAKE_SLAPD = f"""
-set -e
-mkdir -p {_LDAP}/slapd.d {_LDAP}/directory {_LDAP}/accesslog
-slapcat -n 0 | sed -e 's#^olcDbDirectory: .*/#olcDbDirectory: {_LDAP}/#' \\
-  -e 's#^olcPidFile: .*#olcPidFile: {_LDAP}/pid#' \\
-  -e 's#^olcArgsFile: .*#olcArgsFile: {_LDAP}/args#' > {_LDAP}/config.ldif
-slapadd -n 0 -F {_LDAP}/slapd.d -l {_LDAP}/config.ldif
-slapcat -b %s -o ldif-wrap=no -a '(!(objectClass=supannPerson))' > {_LDAP}/base.ldif
-cat >> {_LDAP}/base.ldif
-slapadd -q -F {_LDAP}/slapd.d -b %s -l {_LDAP}/base.ldif
-chown -R openldap: {_LDAP}
-slapd -u openldap -g openldap -F {_LDAP}/slapd.d -h %s
-nft insert rule inet ent input tcp dport {PORT} accept comment '"{NAME}"'
-"""
-_STOP_SLAPD = f"""
-if [ -e {_LDAP}/pid ]; then
-  pid=$(cat {_LDAP}/pid); kill "$pid"; timeout 60 tail --pid="$pid" -f /dev/null
-fi
-rm -rf {_LDAP}
-for handle in $(nft -a list chain inet ent input | sed -n '/{NAME}/s/.*# handle //p'); do
-  nft delete rule inet ent input handle "$handle"
-done
-"""
 _HBA = "/etc/postgresql/17/main/pg_hba.conf"
 _PSQL = "runuser -u postgres -- psql -Xqv ON_ERROR_STOP=1"
 _DROP_DATABASE = f"""
@@ -195,18 +170,7 @@ class Bench:
 
     def shell(self, host: str, script: str, *arguments: str, text: str = "") -> str:
         """Run a shell script on a host, `%s` in it being quoted arguments; what it prints."""
-        for argument in arguments:
-            script = script.replace("%s", shlex.quote(argument), 1)
-        done = subprocess.run(
-            ["docker", "exec", "-i", f"{self.lab.name}-{host}", "bash", "-c", script],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"{host}: {script.strip()[:200]} …\n{done.stderr[-2000:]}")
-        return done.stdout
+        return second_slapd.shell(self.lab, host, script, *arguments, text=text)
 
     def write_settings(self) -> dict[str, str]:
         """Settings that lead to the second slapd and database; the identity of the search."""
@@ -246,18 +210,12 @@ class Bench:
 @contextmanager
 def scratch(bench: Bench, people: Population) -> Iterator[None]:
     """A directory full of people, and an empty database."""
-    suffix = bench.lab.suffix
     with ExitStack() as clean:
-        clean.callback(bench.shell, "ldap1", _STOP_SLAPD)
         clean.callback(bench.shell, "db1", _DROP_DATABASE)
         stop = f"systemctl stop {NAME} 2>/dev/null; rm -rf {_FOLDER}"
         clean.callback(bench.shell, "annuaire1", stop)
-        bench.shell("ldap1", _STOP_SLAPD)  # of a run that was killed
-        bench.shell(
-            "ldap1",
-            _MAKE_SLAPD,
-            *(suffix, suffix, bench.uri),
-            text="".join(people.ldif(suffix)),
+        clean.enter_context(
+            second_slapd.running(bench.lab, NAME, PORT, people.ldif(bench.lab.suffix))
         )
         bench.shell("db1", _DROP_DATABASE)
         bench.shell("db1", _MAKE_DATABASE, bench.lab.ip("annuaire1"))

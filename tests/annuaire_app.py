@@ -43,6 +43,7 @@ ACTIVATION = {
     "domain": "univ-provence.fr",
     "legacy_domains": ["up.univ-aix.fr", "up.univ-mrs.fr"],
     "portal_url": "https://ent.univ-provence.fr/",
+    "lists_url": "https://ent.univ-provence.fr/mes-listes",
     "no_code": [{"fr": "Adressez-vous à la division du personnel.", "en": "Ask personnel."}],
     "personnel_phone": "04 65 71 00 30",
 }

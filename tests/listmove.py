@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import ldap
+
 from lab import LabUnderTest, wait_for
 from openldap_client import Directory, ldif_add, person
 
@@ -208,7 +210,12 @@ class Crowd:
             yield
         finally:
             self._remove()
-            Lists(self.lab).forget(*self.uids)
+            Lists(self.lab).sql(
+                f"DELETE FROM move WHERE login LIKE '{self.prefix}%';"
+                f"DELETE FROM intent WHERE login LIKE '{self.prefix}%';"
+                f"DELETE FROM wanted WHERE uid LIKE '{self.prefix}%'",
+                "listmove",
+            )
 
     def activate(self, first: int = 0, last: int | None = None) -> None:
         """What activation changes, for those from `first` to before `last`."""
@@ -223,6 +230,17 @@ class Crowd:
                 for uid in self.uids[first:last]
             )
         )
+
+    def changes(self, uid: str) -> list[tuple[int, str, list[bytes]]]:
+        """What activation changes in its one operation, for python-ldap."""
+        new = [self.new(uid).encode()]
+        return [
+            (ldap.MOD_REPLACE, "userPassword", [b"essai2026"]),
+            (ldap.MOD_DELETE, "supannRessourceEtat", [b"{COMPTE}I:SupannPrecree"]),
+            (ldap.MOD_ADD, "supannRessourceEtat", [b"{COMPTE}A:SupannActif"]),
+            (ldap.MOD_ADD, "mail", new),
+            (ldap.MOD_ADD, "supannAutreMail", new),
+        ]
 
     def modify(self, ldif: str) -> None:
         """Apply LDIF as root of the directory's host, however long it is."""

@@ -135,8 +135,8 @@ class Ledger:
             noted.append(row)
         return noted
 
-    def forget_old(self, days: int) -> int:
-        return 0
+    def forget_old(self, days: int) -> None:
+        pass
 
 
 class Parts:

@@ -1,7 +1,8 @@
 """A list server that speaks as Sympa 6.2.76 does over SOAP, with faults on demand.
 
 Its answers have the shape of recorded ones: SOAP::Lite's untyped array items, in a part that
-each function names differently; faults with status 500; a new session cookie every time.
+each function names differently, fields in any order; faults with status 500; the cookie of a
+new session every time.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _TAIL = "</soap:Body></soap:Envelope>"
 def answer(part: str) -> bytes:
     """A whole answer around its one part."""
     run = "authenticateRemoteAppAndRunResponse"
-    body = f'<namesp1:{run} xmlns:namesp1="urn:sympasoap">{part}</namesp1:{run}>'
+    body = f'<{run} xmlns="urn:sympasoap">{part}</{run}>'
     return f"{_HEAD}{body}{_TAIL}".encode()
 
 
@@ -55,7 +56,7 @@ DONE = answer('<result xsi:type="xsd:boolean">true</result>')
 
 def fault(text: str, detail: str = "Il y a une raison.") -> bytes:
     """What Sympa says when it did not do it."""
-    inner = f'<detail><detail xsi:type="xsd:string">{detail}</detail></detail>'
+    inner = f'<detail xsi:type="xsd:string">{detail}</detail>'
     return (
         f"{_HEAD}<soap:Fault><faultcode>soap:Server</faultcode>"
         f"<faultstring>{text}</faultstring>{inner}</soap:Fault>{_TAIL}"
@@ -190,7 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
         status, body = self.server.says.get(one.call) or self.server.run(one)
         self.send_response(status)
         self.send_header("Content-Type", "text/xml; charset=utf-8")
-        self.send_header("Set-Cookie", "sympa_session=12345678901234; path=/")
+        for name in ("Set-Cookie", "Set-Cookie2"):
+            self.send_header(name, "sympa_session=12345678901234; path=/; max-age=600")
         if self.server.location:
             self.send_header("Location", self.server.location)
         self.send_header("Content-Length", str(len(body)))

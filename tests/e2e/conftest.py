@@ -13,6 +13,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from lab import REPOSITORY, LabUnderTest
 
 _WRAPPER = Path(__file__).with_name("chromium-in-lab")
+# As a person's own: Sympa keeps no session for what says that it is headless.
+_USER_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/140.0.0.0 Safari/537.36"
+)
 _TRACES = REPOSITORY / ".cache" / "report" / "browser"
 
 
@@ -25,7 +30,9 @@ def browser(lab: LabUnderTest) -> Iterator[Browser]:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=str(_WRAPPER), chromium_sandbox=True
+                executable_path=str(_WRAPPER),
+                chromium_sandbox=True,
+                args=[f"--user-agent={_USER_AGENT}"],
             )
             yield browser
             browser.close()

@@ -181,10 +181,11 @@ def test_made_up_tickets(browser: Browser, other: str, ticket: str) -> None:
 # ---- gateway, renew
 
 
+@pytest.mark.parametrize("value", ["true", "TRUE", "1"])
 def test_gateway_without_a_session_comes_back_without_a_ticket(
-    browser: Browser, other: str
+    browser: Browser, other: str, value: str
 ) -> None:
-    response = browser.open(service=other, gateway="true")
+    response = browser.open(service=other, gateway=value)
     assert (response.status_code, response.headers["Location"]) == (302, other)
 
 

@@ -539,7 +539,7 @@ def test_two_thousand_activations_while_it_was_down(lab: LabUnderTest, lists: Li
         lists.worker("stop")
         many.activate()
         lists.worker("start")
-        all_moved(many, lists, timeout=600)
+        all_moved(many, lists, timeout=1800)
 
 
 @pytest.mark.parametrize(

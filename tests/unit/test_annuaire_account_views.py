@@ -678,3 +678,33 @@ def test_a_megabyte(client: Client, directory: AccountDirectory, page: str) -> N
 @pytest.mark.parametrize("method", ["put", "delete", "patch", "options", "trace"])
 def test_other_methods(client: Client, page: str, method: str) -> None:
     assert getattr(client, method)(f"/compte/{page}").status_code == 405
+
+
+# Mailing lists
+
+
+def lists_of(client: Client) -> str:
+    """What the page says of mailing lists; "" when there is no such line."""
+    found = re.search(r'<div id="listes">.*?</div>', client.get("/compte/").content.decode(), re.S)
+    return " ".join(re.sub(r"<[^>]+>", " ", found[0]).split()) if found else ""
+
+
+def test_where_messages_of_lists_arrive(client: Client, directory: AccountDirectory) -> None:
+    directory.people["jdurand"]["supannAutreMail"] = ["jeanne.durand@univ-provence.fr"]
+    address = directory.people["jdurand"]["mail"][0]
+    assert lists_of(client) == (
+        f"Listes de diffusion Leurs messages vous arrivent à {address}. Voir mes listes"
+    )
+    page = client.get("/compte/").content.decode()
+    assert 'href="https://ent.univ-provence.fr/mes-listes"' in page
+    directory.people["jdurand"]["supannAutreMail"].append("Jeanne.Durand@UP.univ-aix.fr")
+    assert "pris avec une ancienne adresse y passent automatiquement" in lists_of(client)
+
+
+def test_nothing_of_lists_without_an_address_or_without_lists(
+    client: Client, directory: AccountDirectory
+) -> None:
+    with annuaire_app.public(activation=annuaire_app.ACTIVATION | {"lists_url": ""}):
+        assert lists_of(client) == ""
+    directory.people["jdurand"]["mail"] = []
+    assert lists_of(client) == ""

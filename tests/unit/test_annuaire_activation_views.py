@@ -144,7 +144,20 @@ def test_old_addresses_are_told_what_becomes_of_them(
     assert "Votre ancienne adresse" in said
     assert "ann.oui@up.univ-aix.fr" in said
     assert "renvoyés automatiquement à ann.oui@univ-provence.fr" in said
-    assert "listes de diffusion" in said
+    assert "Vos abonnements aux listes de diffusion" in said
+    assert "propriétaire" in said
+
+
+def test_nothing_is_said_of_lists_where_nothing_moves_them(
+    client: Client, directory: MemoryDirectory
+) -> None:
+    directory.people["aoui"]["supannAutreMail"] = ["ann.oui@up.univ-aix.fr"]
+    accept(client)
+    with annuaire_app.public(activation=annuaire_app.ACTIVATION | {"lists_url": ""}):
+        validate(client)
+        said = text(client.get(path(name="termine")))
+    assert "ann.oui@up.univ-aix.fr" in said
+    assert "diffusion" not in said
 
 
 @pytest.mark.parametrize("written", ["4711", " 47 11 ", "４７１１", "47\u00a011"])

@@ -442,9 +442,24 @@ def test_the_navigation_leads_there(client: Client) -> None:
     assert 'href="/mes-listes" aria-current="page"' in look(client).markup
 
 
+CARD = {"name": "Listes", "url": "/mes-listes", "description": "D", "icon": "lists"}
+
+
+def with_card(**more: Any) -> dict[str, Any]:
+    content = portal_app.settings(services=[*portal_app.SERVICES, CARD], **more)
+    return web_apps.settings_of("ent.portal.settings", "ENT_PORTAL_SETTINGS", content)
+
+
+def test_a_card_leads_there(server: SympaDouble, client: Client) -> None:
+    with web_apps.serving(with_card(lists={"url": server.url, "password": PASSWORD})):
+        assert '<h3><a href="/mes-listes">Listes</a></h3>' in client.get("/").content.decode()
+
+
 def test_a_site_without_lists_has_no_such_page(client: Client) -> None:
-    with web_apps.serving(portal_app.django_settings()):
-        assert "mes-listes" not in client.get("/").content.decode()
+    with web_apps.serving(with_card()):
+        page = client.get("/").content.decode()
+        assert "Pour tous" in page
+        assert "mes-listes" not in page
         for path in ("/mes-listes", "/mes-listes/abonnement"):
             assert client.get(path).status_code == 404
 
@@ -463,7 +478,7 @@ def test_lists_to_join_are_kept_for_a_moment_one_s_own_are_not(
     look(browser("tnguyen"))
     assert server.asked[-1].person == OTHER
     assert server.calls()[-1] == "complexLists"
-    clock[0] += 61
+    clock[0] += 31
     look(client)
     assert server.calls()[-1] == "complexLists"
 

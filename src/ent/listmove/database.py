@@ -1,7 +1,7 @@
 """A connection to PostgreSQL that is made again when it was lost."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -27,6 +27,15 @@ class Connected:
         self._name = name
         self._connection: Connection | None = None
         self._lock = threading.RLock()
+
+    def ask(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Run one statement, a transaction by itself; its rows.
+
+        Raises DatabaseUnavailable; then it is not known whether what it changes was changed.
+        """
+        with self._lock, self._translated():
+            cursor = self._connected().execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
 
     def transaction(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction: all of it is there when it returns, or nothing.
@@ -67,8 +76,12 @@ class Connected:
                 keepalives_interval=10,
                 keepalives_count=3,
                 tcp_user_timeout=60_000,
+                # Commits are not waited for on disk. Sympa's tables and the ledger are in one
+                # server, whose log has them in order: if it dies, the last ones are missing, and
+                # all that came after them; so the ledger never knows more than was done.
                 options="-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
-                " -c tcp_keepalives_count=3 -c statement_timeout=120s",
+                " -c tcp_keepalives_count=3 -c statement_timeout=120s"
+                " -c synchronous_commit=off",
             )
             try:
                 self.opened(connection)

@@ -1,20 +1,19 @@
 """What was done, what is to be done, and how far the directory was followed.
 
 A PostgreSQL database of the worker's own, so that a lists host can be rebuilt without loss. Every
-method is one transaction, on disk when it returns. One worker has it at a time: the connection
-holds a lock, which ends with it.
+method is one transaction. One worker has it at a time: the connection holds a lock, which ends
+with it.
 """
 
 import json
 import os
 import socket
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import class_row
 
 from ent.listmove.database import Connected, Connection
 from ent.web.config import Database
@@ -56,13 +55,30 @@ CREATE TABLE IF NOT EXISTS cookie (
     value text NOT NULL
 );
 """
-_NOTE = """
+_WANT = """
+INSERT INTO wanted (uid) SELECT * FROM unnest(%s::text[])
+ON CONFLICT (uid) DO UPDATE SET due = now(), tries = 0, mark = wanted.mark + 1
+"""
+_TAKE = """
+SELECT uid, mark, tries, EXISTS (SELECT FROM intent WHERE login = uid)
+FROM wanted WHERE due <= now() ORDER BY due, uid LIMIT 1
+"""
+_INTEND = """
+INSERT INTO intent (login, old_address, new_address, list, role, merged)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
+ON CONFLICT (login, old_address, list, role) DO UPDATE SET new_address = excluded.new_address
+"""
+_SETTLE = """
+WITH settled AS (
+    DELETE FROM intent USING unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+        AS one (login, old_address, list, role)
+    WHERE intent.login = one.login AND intent.old_address = one.old_address
+      AND intent.list = one.list AND intent.role = one.role
+)
 INSERT INTO move (login, old_address, new_address, list, role, outcome, reason, detail)
-SELECT new.* FROM (
-    SELECT %(login)s::text AS login, %(old_address)s::text AS old_address,
-           %(new_address)s::text AS new_address, %(list)s::text AS list, %(role)s::text AS role,
-           %(outcome)s::text AS outcome, %(reason)s::text AS reason, %(detail)s::text AS detail
-) AS new
+SELECT new.* FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::text[], %s::text[])
+    AS new (login, old_address, new_address, list, role, outcome, reason, detail)
 WHERE outcome <> 'failed' OR NOT EXISTS (
     SELECT FROM (
         SELECT new_address, outcome, reason FROM move
@@ -73,6 +89,11 @@ WHERE outcome <> 'failed' OR NOT EXISTS (
     WHERE (last.new_address, last.outcome, last.reason)
         = (new.new_address, new.outcome, new.reason)
 )
+RETURNING login, old_address, new_address, list, role, outcome, reason, detail
+"""
+_MOVES = """
+SELECT login, old_address, new_address, list, role, outcome, reason, detail, at
+FROM move WHERE %s OR login = ANY (%s) ORDER BY id
 """
 _READABLE = """
 SELECT r.rolname FROM pg_roles r
@@ -117,11 +138,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Somebody to look at. `mark` changes when they are asked for again meanwhile."""
+    """Somebody to look at.
+
+    mark: changes when they are asked for again meanwhile. interrupted: whether an attempt was
+        cut off, or may have been.
+    """
 
     uid: str
     mark: int
     tries: int
+    interrupted: bool = True
 
 
 class Ledger(Connected):
@@ -179,11 +205,7 @@ class Ledger(Connected):
         """Ask for people to be looked at, now; with the directory's cookie that told of them."""
 
         def work(connection: Connection) -> None:
-            connection.cursor().executemany(
-                "INSERT INTO wanted (uid) VALUES (%s) ON CONFLICT (uid) "
-                "DO UPDATE SET due = now(), tries = 0, mark = wanted.mark + 1",
-                [(uid,) for uid in sorted(set(people))],
-            )
+            connection.execute(_WANT, [sorted(set(people))])
             if cookie is not None:
                 connection.execute(
                     "INSERT INTO cookie VALUES (1, %s) "
@@ -195,49 +217,36 @@ class Ledger(Connected):
 
     def also_want(self, people: Iterable[str]) -> None:
         """Ask for people to be looked at, but leave those who are waiting in their place."""
-        self.transaction(
-            lambda connection: connection.cursor().executemany(
-                "INSERT INTO wanted (uid) VALUES (%s) ON CONFLICT (uid) DO NOTHING",
-                [(uid,) for uid in sorted(set(people))],
-            )
+        self.ask(
+            "INSERT INTO wanted (uid) SELECT * FROM unnest(%s::text[]) "
+            "ON CONFLICT (uid) DO NOTHING",
+            [sorted(set(people))],
         )
 
     def cookie(self) -> str | None:
         """Up to where the directory has been followed."""
-        row = self.transaction(
-            lambda connection: connection.execute("SELECT value FROM cookie").fetchone()
-        )
-        return str(row[0]) if row else None
+        rows = self.ask("SELECT value FROM cookie")
+        return str(rows[0][0]) if rows else None
 
     def forget_cookie(self) -> None:
         """Follow the directory from the beginning."""
-        self.transaction(lambda connection: connection.execute("DELETE FROM cookie"))
+        self.ask("DELETE FROM cookie")
 
     def take(self) -> Wanted | None:
         """The person whose turn it is."""
-        row = self.transaction(
-            lambda connection: connection.execute(
-                "SELECT uid, mark, tries FROM wanted WHERE due <= now() ORDER BY due, uid LIMIT 1"
-            ).fetchone()
-        )
-        return Wanted(*row) if row else None
+        rows = self.ask(_TAKE)
+        return Wanted(*rows[0]) if rows else None
 
     def looked_at(self, wanted: Wanted) -> None:
         """The person has been looked at. If they were asked for meanwhile, they stay wanted."""
-        self.transaction(
-            lambda connection: connection.execute(
-                "DELETE FROM wanted WHERE uid = %s AND mark = %s", [wanted.uid, wanted.mark]
-            )
-        )
+        self.ask("DELETE FROM wanted WHERE uid = %s AND mark = %s", [wanted.uid, wanted.mark])
 
     def retry(self, wanted: Wanted, seconds: float) -> None:
         """Look at the person again, later."""
-        self.transaction(
-            lambda connection: connection.execute(
-                "UPDATE wanted SET tries = tries + 1, due = now() + make_interval(secs => %s) "
-                "WHERE uid = %s AND mark = %s",
-                [seconds, wanted.uid, wanted.mark],
-            )
+        self.ask(
+            "UPDATE wanted SET tries = tries + 1, due = now() + make_interval(secs => %s) "
+            "WHERE uid = %s AND mark = %s",
+            [seconds, wanted.uid, wanted.mark],
         )
 
     # What is being done, and was done
@@ -248,80 +257,50 @@ class Ledger(Connected):
         What was noted before stays as it was: the attempt that was cut off may have got as far
         as to have two of the same.
         """
-
-        def work(connection: Connection) -> None:
-            connection.cursor().executemany(
-                "INSERT INTO intent VALUES (%s, %s, %s, %s, %s, %s) "
-                "ON CONFLICT (login, old_address, list, role) "
-                "DO UPDATE SET new_address = excluded.new_address",
-                [
-                    (one.login, one.old_address, one.new_address, one.list, one.role, one.merged)
-                    for one in intents
-                ],
-            )
-
-        self.transaction(work)
+        if intents:
+            names = ("login", "old_address", "new_address", "list", "role", "merged")
+            self.ask(_INTEND, _columns(intents, *names))
 
     def intents(self, login: str) -> list[Intent]:
         """What was about to be moved for a person."""
-
-        def work(connection: Connection) -> list[Intent]:
-            with connection.cursor(row_factory=class_row(Intent)) as cursor:
-                cursor.execute("SELECT * FROM intent WHERE login = %s ORDER BY 2, 4, 5", [login])
-                return cursor.fetchall()
-
-        return self.transaction(work)
+        rows = self.ask(
+            "SELECT login, old_address, new_address, list, role, merged FROM intent "
+            "WHERE login = %s ORDER BY old_address, list, role",
+            [login],
+        )
+        return [Intent(*row) for row in rows]
 
     def settle(self, intents: Sequence[Intent], done: Sequence[Done]) -> list[Done]:
         """Note what became of intents, which are none any more; what was noted.
 
         A failure that is the last thing known about the same move is not noted again.
         """
-
-        def work(connection: Connection) -> list[Done]:
-            cursor = connection.cursor()
-            cursor.executemany(
-                "DELETE FROM intent WHERE login = %s AND old_address = %s AND list = %s "
-                "AND role = %s",
-                [(one.login, one.old_address, one.list, one.role) for one in intents],
-            )
-            return [one for one in done if cursor.execute(_NOTE, asdict(one)).rowcount]
-
-        return self.transaction(work)
-
-    def forget_old(self, days: int) -> int:
-        """Remove rows about moves that are older; how many there were."""
-        return self.transaction(
-            lambda connection: (
-                connection.execute(
-                    "DELETE FROM move WHERE at < now() - make_interval(days => %s)", [days]
-                ).rowcount
-            )
+        names = ("login", "old_address", "new_address", "list", "role")
+        rows = self.ask(
+            _SETTLE,
+            _columns(intents, "login", "old_address", "list", "role")
+            + _columns(done, *names, "outcome", "reason", "detail"),
         )
+        return [Done(*row) for row in rows]
+
+    def forget_old(self, days: int) -> None:
+        """Remove rows about moves that are older."""
+        self.ask("DELETE FROM move WHERE at < now() - make_interval(days => %s)", [days])
 
     # What others ask
 
     def moves(self, logins: Sequence[str] = ()) -> list[Done]:
         """Rows about moves, oldest first: of these people, or all."""
-
-        def work(connection: Connection) -> list[Done]:
-            with connection.cursor(row_factory=class_row(Done)) as cursor:
-                cursor.execute(
-                    "SELECT login, old_address, new_address, list, role, outcome, reason, detail, "
-                    "at FROM move WHERE %s OR login = ANY (%s) ORDER BY id",
-                    [not logins, list(logins)],
-                )
-                return cursor.fetchall()
-
-        return self.transaction(work)
+        return [Done(*row) for row in self.ask(_MOVES, [not logins, list(logins)])]
 
     def waiting(self) -> list[tuple[str, datetime, int]]:
         """Who is to be looked at: login, when, and how often it was tried."""
-        return self.transaction(
-            lambda connection: connection.execute(
-                "SELECT uid, due, tries FROM wanted ORDER BY due, uid"
-            ).fetchall()
-        )
+        return self.ask("SELECT uid, due, tries FROM wanted ORDER BY due, uid")
+
+
+def _columns(rows: Sequence[Any], *names: str) -> list[list[Any]]:
+    """Rows as one array for each column."""
+    return [[getattr(row, name) for row in rows] for name in names]
 
 
 def as_json(done: Done) -> str:

@@ -72,6 +72,5 @@ class Tables(Connected):
         """What is held under canonic addresses, in whatever case they are written there."""
         if not addresses:
             return []
-        some = {"addresses": list(addresses)}
-        found = self.transaction(lambda connection: connection.execute(_OF, some).fetchall())
-        return [row for row in (Row(*one) for one in found) if canonic(row.address) in addresses]
+        found = (Row(*one) for one in self.ask(_OF, {"addresses": list(addresses)}))
+        return [row for row in found if canonic(row.address) in addresses]

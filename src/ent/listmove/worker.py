@@ -197,16 +197,15 @@ class Worker:
     def reconcile(self) -> Plan:
         """Compare, and have those looked at of whom something differs."""
         started = time.monotonic()
-        removed = self.ledger.forget_old(self.settings.journal_days)
+        self.ledger.forget_old(self.settings.journal_days)
         plan = self.plan()
         self.ledger.also_want(plan.logins)
         log.info(
-            "compared with %d people in %.1f s: %d addresses to move, %d ambiguous%s",
+            "compared with %d people in %.1f s: %d addresses to move, %d ambiguous",
             plan.people,
             time.monotonic() - started,
             len(plan.moves),
             len(plan.ambiguous),
-            f"; {removed} old rows removed" if removed else "",
         )
         return plan
 
@@ -244,7 +243,7 @@ class Worker:
         """
         uid, again = wanted.uid, None
         try:
-            if self.look(uid).again:
+            if self.look(uid, interrupted=wanted.interrupted).again:
                 again = _REFUSED[min(wanted.tries, len(_REFUSED) - 1)]
         except _AGAIN as error:
             again = _AWAY[min(wanted.tries, len(_AWAY) - 1)]
@@ -262,17 +261,20 @@ class Worker:
         else:
             self.ledger.retry(wanted, again)
 
-    def look(self, uid: str) -> Outcome:
+    def look(self, uid: str, *, interrupted: bool = True) -> Outcome:
         """Move what is held under a person's other addresses, and see that it was moved.
 
+        interrupted: whether an earlier attempt may have been cut off.
         Raises one of `_AGAIN` when it could not be done, or not wholly.
         """
         holder = self.person(uid)
-        done = self._take_up(uid, given_up=holder is None or not holder.follows)
+        intents = self.ledger.intents(uid) if interrupted else []
+        done = self._take_up(intents, given_up=holder is None or not holder.follows)
         if holder is None or not holder.follows:
             return Outcome(tuple(done))
-        candidates = self.same_people.candidates(holder)
-        rows = [row for row in self.tables.rows(candidates) if row.address != holder.mail]
+        rows = self.tables.rows(self.same_people.candidates(holder))
+        there = {(row.list, row.role) for row in rows if row.address == holder.mail}
+        rows = [row for row in rows if row.address != holder.mail]
         theirs, unclear = self._owned({canonic(row.address) for row in rows}, holder)
         done += self._report(holder, rows, {one.address: str(one) for one in unclear}, "ambiguous")
         excluded = 0
@@ -284,7 +286,7 @@ class Worker:
             done += self._report(
                 holder, [row for row in under if row.included], {address: ""}, "included"
             )
-            done += self._move(holder, [row for row in under if not row.included])
+            done += self._move(holder, [row for row in under if not row.included], there)
             excluded += sum(row.role == EXCLUDED for row in under)
         if excluded:
             log.info("%s: %d exclusions follow to %s", uid, excluded, holder.mail)
@@ -295,9 +297,8 @@ class Worker:
         others = [one for one in self.people_with(related) if one.uid != holder.uid]
         return owned(addresses, holder, others, self.same_people)
 
-    def _take_up(self, uid: str, *, given_up: bool) -> list[Done]:
+    def _take_up(self, intents: Sequence[Intent], *, given_up: bool) -> list[Done]:
         """Note what an attempt that was cut off did get done; the rest is made again."""
-        intents = self.ledger.intents(uid)
         done, remaining = self._became(intents)
         settled = intents if given_up else [one for one in intents if one not in remaining]
         return self._note(settled, done)
@@ -318,21 +319,18 @@ class Worker:
             ],
         )
 
-    def _move(self, holder: Holder, rows: Sequence[Row]) -> list[Done]:
-        """Have Sympa move what is held under one address, however it is written there."""
+    def _move(self, holder: Holder, rows: Sequence[Row], there: set[tuple[str, str]]) -> list[Done]:
+        """Have Sympa move what is held under one address, however it is written there.
+
+        there: lists and roles of the new address; those that are moved are added.
+        """
         if not rows:
             return []
-        there = {
-            (row.list, row.role)
-            for row in self.tables.rows([holder.mail])
-            if row.address == holder.mail
-        }
         intents = []
         for row in rows:
             if row.role != EXCLUDED:
                 key = row.list, row.role
-                names = holder.uid, row.address, holder.mail, row.list, row.role
-                intents.append(Intent(*names, merged=key in there))
+                intents.append(Intent(holder.uid, row.address, holder.mail, *key, key in there))
                 there.add(key)
         self.ledger.intend(intents)
         left = {
@@ -340,9 +338,6 @@ class Worker:
             for address in sorted({row.address for row in rows})
             for one in self.sympa.move(address, holder.mail)
         }
-        # as they were noted first: an attempt that was cut off knew whether there were two
-        concerned = {row.address for row in rows}
-        intents = [one for one in self.ledger.intents(holder.uid) if one.old_address in concerned]
         done, remaining = self._became(intents)
         for one in remaining:
             why = left.get((one.old_address, one.list, one.role))
@@ -353,6 +348,8 @@ class Worker:
 
     def _became(self, intents: Sequence[Intent]) -> tuple[list[Done], list[Intent]]:
         """What Sympa's tables say became of intents: those done, and those that are not."""
+        if not intents:
+            return [], []
         addresses = {canonic(one.old_address) for one in intents}
         addresses |= {canonic(one.new_address) for one in intents}
         there = {(row.address, row.list, row.role) for row in self.tables.rows(addresses)}

@@ -79,12 +79,13 @@ def page(
 
 @with_profile
 def _services(request: HttpRequest, profile: Profile) -> HttpResponse:
-    cards = cards_for(
-        settings.PORTAL.services, profile.affiliations, get_language() or settings.LANGUAGE_CODE
-    )
+    config = settings.PORTAL
+    # a card that leads to the page of lists is none where there is no such page
+    there = [one for one in config.services if config.lists.url or one.url != reverse("lists")]
+    cards = cards_for(there, profile.affiliations, get_language() or settings.LANGUAGE_CODE)
     context = {
         "cards": cards,
-        "charter_url": settings.PORTAL.charter_url if _asks_for_charter(request) else "",
+        "charter_url": config.charter_url if _asks_for_charter(request) else "",
     }
     return page(request, profile, "home", "portal/home.html", context)
 

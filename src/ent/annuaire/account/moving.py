@@ -130,10 +130,7 @@ def told(own: Own) -> str:
     Nobody is asked about people without an address of the old servers.
     """
     config: Any = settings.ANNUAIRE
-    domains = tuple(f"@{one.lower()}" for one in config.activation.legacy_domains)
-    if not config.account.mailmove_url or not any(
-        address.lower().endswith(domains) for address in own.texts("supannAutreMail")
-    ):
+    if not config.account.mailmove_url or not has_former_address(own):
         return ""
     server = _server(config.account.mailmove_url, config.account.mailmove_token, config.ca_file)
     try:
@@ -141,6 +138,12 @@ def told(own: Own) -> str:
     except MoveUnknown:
         return _("L’état de l’arrivée de vos anciens messages est momentanément inconnu.")
     return in_words(move) if move else ""
+
+
+def has_former_address(own: Own) -> bool:
+    """Whether the person has an address of the old servers."""
+    domains = tuple(f"@{one.lower()}" for one in settings.ANNUAIRE.activation.legacy_domains)
+    return any(one.lower().endswith(domains) for one in own.texts("supannAutreMail"))
 
 
 def in_words(move: Move) -> str:

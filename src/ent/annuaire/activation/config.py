@@ -14,6 +14,8 @@ class ActivationConfig:
     domain: of the addresses that are given, prenom.nom@domain.
     legacy_domains: of the old mail servers, whose addresses lead to the new one.
     portal_url: where the last page sends people, with the slash at the end.
+    lists_url: where people see their mailing lists, which follow to the new address; empty:
+        nothing moves them, and nothing is said of them.
     charter_file: the charter (`charter`); empty: the one that comes with the application.
     no_code: paragraphs for whom has no Harpège code: whom to ask, and when the
         account can be activated after the code was entered.
@@ -26,6 +28,7 @@ class ActivationConfig:
     portal_url: str
     no_code: tuple[Text, ...]
     personnel_phone: str
+    lists_url: str = ""
     charter_file: str = ""
     minutes: int = 30
 
@@ -34,6 +37,8 @@ class ActivationConfig:
             raise ValueError(
                 f"portal_url is {self.portal_url!r}, expected https://HOST/ with the slash"
             )
+        if self.lists_url and not self.lists_url.startswith("https://"):
+            raise ValueError(f"lists_url is {self.lists_url!r}, expected https://…, or empty")
         if self.minutes < 5:
             raise ValueError(
                 f"minutes is {self.minutes}, expected 5 or more: people read, and type slowly"

@@ -252,6 +252,7 @@ def _last_page(request: HttpRequest, now: Step, activated: Activated) -> HttpRes
         3,
         activated=activated,
         portal_url=settings.ANNUAIRE.activation.portal_url,
+        lists_url=settings.ANNUAIRE.activation.lists_url,
     )
 
 

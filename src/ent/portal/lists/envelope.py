@@ -76,7 +76,10 @@ def items(array: Element) -> list[dict[str, str]]:
     """The structures in an array: of each, the texts of what it has."""
     if array.get(f"{{{_XSI}}}type", "").rpartition(":")[2] != "Array":
         raise NotAnAnswer(f"a result {array.tag} that is not an array")
-    return [{one.tag: (one.text or "").strip() for one in item} for item in array]
+    # SOAP::Lite puts the names of the fields into the service's namespace or into none
+    return [
+        {one.tag.rpartition("}")[2]: (one.text or "").strip() for one in item} for item in array
+    ]
 
 
 def _child(parent: Element, tag: str = "") -> Element:

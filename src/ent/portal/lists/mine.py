@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from ent.portal.lists.sympa import MailingList, NoSuchList, Refused, Sympa, SympaUnavailable
 
-_VISIBLE_KEPT = 60.0  # seconds for which the lists that somebody may see are kept
+_VISIBLE_KEPT = 30.0  # seconds for which the lists that somebody may see are kept
 _PEOPLE_KEPT = 500  # people whose lists are kept, before those that are too old are thrown away
 
 

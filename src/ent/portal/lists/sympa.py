@@ -115,8 +115,10 @@ class Sympa:
     def _lists(self, person: str, call: str) -> list[MailingList]:
         try:
             told = envelope.items(self._ask(person, call, _TO_READ))
-        except (envelope.NotAnAnswer, envelope.Fault) as error:
+        except envelope.NotAnAnswer as error:
             raise self._failed(f"{call}: {error}") from error
+        except envelope.Fault as fault:
+            raise _told_nothing(call, str(fault)) from fault
         return [one for one in map(self._list, told) if one]
 
     def _act(self, person: str, call: str, name: str, *values: str) -> None:
@@ -129,7 +131,7 @@ class Sympa:
                 raise NoSuchList(name) from fault
             if said.startswith(_REFUSALS):
                 raise Refused(said) from fault
-            raise self._failed(f"{call}: {said}") from fault
+            raise _told_nothing(call, said) from fault
         except envelope.NotAnAnswer as error:
             raise self._failed(f"{call}: {error}") from error
         if done not in ("true", "1"):
@@ -217,6 +219,12 @@ class Sympa:
         if not (ours and info and is_name(name)):
             return "", ""
         return home, f"{before}/arc/{name}"
+
+
+def _told_nothing(call: str, said: str) -> SympaUnavailable:
+    # answered without delay: nobody is kept waiting by asking again
+    log.error("lists: %s: the list server says: %s", call, said)
+    return SympaUnavailable(f"{call}: {said}")
 
 
 def _is_true(text: str | None) -> bool:

@@ -159,8 +159,9 @@ def _text(outcome: Outcome, name: str) -> str:
         ),
         Outcome.NO_SUCH_LIST: _("La liste demandée n’existe pas, ou n’existe plus."),
         Outcome.UNKNOWN: _(
-            "Le serveur de listes n’a pas répondu : votre demande n’a peut-être pas été prise en"
-            " compte. Vérifiez-le sur cette page dans un moment, puis recommencez au besoin."
+            "Le serveur de listes n’a pas répondu comme prévu : votre demande n’a peut-être pas été"
+            " prise en compte. Vérifiez-le sur cette page dans un moment, puis recommencez au"
+            " besoin."
         ),
     }
     return texts[outcome] % {"name": name} if name else texts[outcome]

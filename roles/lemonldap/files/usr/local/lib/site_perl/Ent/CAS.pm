@@ -138,7 +138,8 @@ sub loginPage {
     my $app     = $self->getCasApp($service);
     if ( defined $service and $service ne '' ) {
         return $self->_refuse_service( $req, $service ) unless $app;
-        if (    lc( $req->param('gateway') // '' ) eq 'true'
+        # AuthCAS, which Sympa uses, says 1.
+        if (    ( $req->param('gateway') // '' ) =~ /\A(?:true|1)\z/i
             and lc( $req->param('renew') // '' ) ne 'true' )
         {
             return $self->_redirect_to( $req, $service );

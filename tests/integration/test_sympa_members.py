@@ -1,0 +1,220 @@
+"""Members, owners and listmasters are whom the directory says, and lists what is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from integration.cas_browser import ldapmodify
+from lab import LabUnderTest, wait_for
+from mail import holder, people
+from openldap_client import Directory
+from sympa import Reader, Sympa
+
+pytestmark = [
+    pytest.mark.service("lists1", "sympa", "sympa-task_manager", "ent-sympa-listmasters"),
+    pytest.mark.service("ldap1", "slapd"),
+]
+STAFF, STRUCTURE, PLAIN = "st-personnels", "st-structure", "st-simple"
+UID = "stessai"
+
+
+@pytest.fixture(scope="module")
+def sympa(lab: LabUnderTest) -> Iterator[Sympa]:
+    sympa = Sympa(lab)
+    with sympa.lists(
+        {"name": STAFF, "subject": "Personnels", "members": {"affiliations": ["employee"]}},
+        {
+            "name": STRUCTURE,
+            "subject": "Structures",
+            "members": {"structures": ["SCD", "LAB-MMSH"]},
+        },
+        {"name": PLAIN, "subject": "Simple", "owners": ["jmartin"], "moderators": ["jmartin"]},
+    ):
+        yield sympa
+
+
+@pytest.fixture
+def newcomer(lab: LabUnderTest) -> Iterator[str]:
+    """Somebody of the library who has an address and has not activated; the address-to-be."""
+    person = holder(
+        UID,
+        "essai.ancien@up.univ-aix.fr",
+        state="I:SupannPrecree",
+        eduPersonAffiliation=["employee", "staff", "member"],
+        supannEntiteAffectation="SCD",
+    )
+    with people(lab, person):
+        yield f"essai.liste@{lab.domain}"
+
+
+def _activate(lab: LabUnderTest, address: str) -> None:
+    ldapmodify(
+        lab,
+        UID,
+        "replace: supannRessourceEtat\nsupannRessourceEtat: {COMPTE}A:SupannActif\n-\n"
+        f"replace: mail\nmail: {address}\n-\nadd: supannAutreMail\nsupannAutreMail: {address}",
+    )
+
+
+def _state(lab: LabUnderTest, state: str) -> None:
+    ldapmodify(lab, UID, f"replace: supannRessourceEtat\nsupannRessourceEtat: {{COMPTE}}{state}")
+
+
+@pytest.mark.guide("G1b")
+def test_who_activates_is_on_the_lists_and_who_leaves_is_off(
+    lab: LabUnderTest, sympa: Sympa, newcomer: str
+) -> None:
+    def on(name: str) -> bool:
+        assert sympa.include(name).rc == 0
+        return newcomer in sympa.members(name)
+
+    assert not on(STAFF)
+    _activate(lab, newcomer)
+    assert on(STAFF)
+    assert on(STRUCTURE)
+    assert f"essai.ancien@up.univ-aix.fr" not in sympa.members(STAFF)
+    _state(lab, "A:SupannSursis")
+    assert on(STAFF), "in the grace period after a departure"
+    _state(lab, "S:SupannVerrouAdministratif")
+    assert not on(STAFF)
+    _state(lab, "I:SupannExpire")
+    assert not on(STRUCTURE)
+
+
+def test_it_happens_without_anyones_doing(lab: LabUnderTest, sympa: Sympa, newcomer: str) -> None:
+    """The declared list of all staff of the lab, compared by Sympa's own task."""
+    _activate(lab, newcomer)
+    wait_for(
+        lambda: newcomer in sympa.members("personnels"),
+        what="the newcomer on personnels",
+        timeout=180,
+    )
+    _state(lab, "I:SupannExpire")
+    wait_for(
+        lambda: newcomer not in sympa.members("personnels"), what="off personnels", timeout=180
+    )
+
+
+def test_members_stay_while_the_directory_is_away(lab: LabUnderTest, sympa: Sympa) -> None:
+    before = sympa.members(STAFF)
+    assert len(before) >= 5
+    with lab.stopped("ldap1", "slapd"):
+        sympa.include(STAFF)
+        assert sympa.members(STAFF) == before
+    assert sympa.include(STAFF).rc == 0
+    assert sympa.members(STAFF) == before
+
+
+def test_owners_are_people_of_the_directory(lab: LabUnderTest, sympa: Sympa) -> None:
+    assert sympa.admins(PLAIN) == [f"jeanne.martin@{lab.domain}"]
+    assert sympa.admins(PLAIN, "editor") == [f"jeanne.martin@{lab.domain}"]
+    changed = sympa.declare(
+        {"name": PLAIN, "subject": "Simple", "owners": ["alefevre"], "moderators": ["jmartin"]}
+    )
+    assert changed.stdout.strip() == f"Changed: list {PLAIN}: owners", changed.stderr
+    assert sympa.admins(PLAIN) == [f"amelie.lefevre@{lab.domain}"]
+
+
+def test_declaring_again_changes_nothing(sympa: Sympa) -> None:
+    declared = {
+        "name": STAFF,
+        "subject": "Personnels",
+        "members": {"affiliations": ["employee"]},
+    }
+    again = sympa.declare(declared)
+    assert (again.rc, again.stdout) == (0, ""), again.stderr
+
+
+def test_what_is_declared_is_kept_and_the_rest_is_the_owners(
+    lab: LabUnderTest, sympa: Sympa
+) -> None:
+    declared = {"name": PLAIN, "subject": "Simple : à nouveau", "post": "moderated"}
+    sympa.add(PLAIN, "abonnee@ouvert.example")
+    config = f"/var/lib/sympa/list_data/{sympa.domain}/{PLAIN}/config"
+    lab.run("lists1", "printf '\\ncustom_subject essai\\n\\nmax_size 12345\\n' >> %s", config)
+    foretold = sympa.declare(declared, check=True)
+    assert "subject" in foretold.stdout
+    assert sympa.setting(PLAIN, "subject") == "Simple"
+    changed = sympa.declare(declared)
+    assert changed.rc == 0, changed.stderr
+    assert sympa.setting(PLAIN, "subject") == "Simple : à nouveau"
+    assert sympa.setting(PLAIN, "send") == "editorkey"
+    assert sympa.setting(PLAIN, "custom_subject") == "essai"
+    assert sympa.setting(PLAIN, "max_size") == "12345"
+    assert sympa.members(PLAIN) == ["abonnee@ouvert.example"]
+    assert sympa.declare(declared).stdout == ""
+
+
+def test_closed_and_opened_again(sympa: Sympa) -> None:
+    closed = sympa.declare({"name": PLAIN, "subject": "Simple", "state": "closed"})
+    assert closed.stdout.strip() == f"Changed: list {PLAIN} closed", closed.stderr
+    assert sympa.setting(PLAIN, "status") == "closed"
+    assert sympa.declare({"name": PLAIN, "subject": "Simple", "state": "closed"}).stdout == ""
+    assert sympa.lab.run(
+        "lists1", "postmap -q %s hash:/etc/mail/sympa/transport", sympa.address(PLAIN)
+    ).rc
+    opened = sympa.declare({"name": PLAIN, "subject": "Simple"})
+    assert opened.rc == 0, opened.stderr
+    assert sympa.setting(PLAIN, "status") == "open"
+    assert not sympa.lab.run(
+        "lists1", "postmap -q %s hash:/etc/mail/sympa/transport", sympa.address(PLAIN)
+    ).rc
+
+
+def test_a_list_that_cannot_be_is_named(sympa: Sympa) -> None:
+    refused = sympa.declare({"name": PLAIN, "subject": "Simple", "post": "nonsense"})
+    assert refused.rc == 1
+    assert f"list {PLAIN}: post: nonsense means nothing" in refused.stderr
+
+
+def _listmasters(lab: LabUnderTest, sympa: Sympa) -> list[str]:
+    found = lab.run("lists1", f"sed -n 's/^listmaster //p' /etc/sympa/{sympa.domain}/robot.conf")
+    return str(found.stdout).strip().split(",")
+
+
+def _group(lab: LabUnderTest, change: str, uid: str) -> None:
+    directory = Directory(lab)
+    directory.as_root(
+        f"dn: cn=listmasters,ou=groups,{lab.suffix}\nchangetype: modify\n"
+        f"{change}: member\nmember: {directory.dn(uid)}\n"
+    )
+
+
+def test_listmasters_are_the_groups_members(lab: LabUnderTest, sympa: Sympa) -> None:
+    sophie, jeanne = f"sophie.faure@{lab.domain}", f"jeanne.martin@{lab.domain}"
+    assert _listmasters(lab, sympa) == [sophie]
+    _group(lab, "add", "jmartin")
+    _group(lab, "add", "mroux")  # suspended
+    try:
+        wait_for(
+            lambda: _listmasters(lab, sympa) == [jeanne, sophie],
+            what="the new listmaster",
+            timeout=90,
+        )
+        reader = Reader(lab)
+        reader.enter("jmartin")
+        # the pages know it too
+        wait_for(
+            lambda: (
+                "serveradmin" in reader.page("/serveradmin").text
+                and reader.page("/serveradmin").text.count("get_pending_lists") > 0
+            ),
+            what="the pages of listmasters for the new one",
+            timeout=60,
+        )
+    finally:
+        _group(lab, "delete", "jmartin")
+        _group(lab, "delete", "mroux")
+    wait_for(lambda: _listmasters(lab, sympa) == [sophie], what="the old listmasters", timeout=90)
+
+
+def test_listmasters_stay_while_the_directory_is_away(lab: LabUnderTest, sympa: Sympa) -> None:
+    before = _listmasters(lab, sympa)
+    with lab.stopped("ldap1", "slapd"):
+        run = lab.run("lists1", "systemctl start ent-sympa-listmasters.service")
+        assert run.rc == 0, run.stderr
+        assert _listmasters(lab, sympa) == before
+    said = lab.run("lists1", "journalctl -u ent-sympa-listmasters.service -n 20 --no-pager -o cat")
+    assert "listmasters stay as they are" in said.stdout
