@@ -10,6 +10,9 @@ from pathlib import Path
 from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po
 
+# French wants no-break spaces there, so that no line begins or ends with a sign.
+_BREAKS = re.compile(r"« | [»:?!;]")
+
 # What a text leaves open: %(name)s, {name}.
 _BLANKS = re.compile(r"%\(\w*\)?\w?|\{[^}]*\}?")
 
@@ -47,3 +50,4 @@ def assert_complete(package: Path, wanted: Mapping[str, str] | None = None) -> N
     for french, english in catalog.items():
         blanks = [sorted(_BLANKS.findall(one)) for one in (french, english)]
         assert blanks[0] == blanks[1], french
+        assert not _BREAKS.search(french), f"an ordinary space before or after a sign: {french}"

@@ -347,7 +347,7 @@ def test_recovery_errors_are_said_and_summarised(client: Client) -> None:
     assert 'href="#id_address"' in page
     assert 'aria-invalid="true"' in page
     assert 'value="jeanne@univ-provence.fr"' in page
-    assert "<title>Erreur :" in page
+    assert "<title>Erreur\u00a0:" in page
 
 
 def test_recovery_refused_by_the_directory(client: Client, directory: AccountDirectory) -> None:

@@ -340,7 +340,7 @@ def test_the_first_page_needs_no_database_and_no_directory(
 
 def test_the_first_page_leads_to_a_forgotten_password(client: Client) -> None:
     page = client.get("/").content.decode()
-    assert '<a href="/assistance/">Mot de passe oublié ?</a>' in page
+    assert '<a href="/assistance/">Mot de passe oublié\u202f?</a>' in page
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,9 @@ def test_every_word_of_the_trail_is_translated() -> None:
         ("", ""),
         ("proofs:right", "code Harpège et date de naissance exacts"),
         ("limit:agent", "trop d’essais de cet agent"),
-        ("found:3", "personnes affichées : 3"),
-        ("until:12:abcdef", "jusqu’à la ligne : 12"),
-        ("error:DirectoryUnavailable", "erreur : DirectoryUnavailable"),
+        ("found:3", "personnes affichées\u00a0: 3"),
+        ("until:12:abcdef", "jusqu’à la ligne\u00a0: 12"),
+        ("error:DirectoryUnavailable", "erreur\u00a0: DirectoryUnavailable"),
         ("something new", "something new"),
     ],
 )

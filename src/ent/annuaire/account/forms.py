@@ -37,9 +37,9 @@ class DisplayForm(_Seen):
         help_text=gettext_lazy(
             "Sur la liste rouge, plus personne ne vous trouve dans l’annuaire public, ni vos"
             " collègues,"
-            " ni les étudiants : votre fiche, votre téléphone et votre adresse n’y apparaissent"
+            " ni les étudiants : votre fiche, votre téléphone et votre adresse n’y apparaissent"
             " plus."
-            " Votre compte et votre messagerie fonctionnent comme avant ; seules les personnes qui"
+            " Votre compte et votre messagerie fonctionnent comme avant ; seules les personnes qui"
             " connaissent déjà votre adresse peuvent vous écrire."
         ),
     )
@@ -59,7 +59,7 @@ class RecoveryForm(_Seen):
     address = forms.CharField(
         label=gettext_lazy("Adresse électronique personnelle"),
         help_text=gettext_lazy(
-            "Par exemple : prenom.nom@exemple.fr. Pas une adresse de l’université."
+            "Par exemple : prenom.nom@exemple.fr. Pas une adresse de l’université."
         ),
         widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
         error_messages={"required": gettext_lazy("Indiquez une adresse électronique.")},
@@ -79,7 +79,7 @@ class RecoveryForm(_Seen):
         address: str = self.cleaned_data["address"]
         if len(address) > _LONGEST_ADDRESS:
             raise ValidationError(
-                _("Cette adresse est trop longue : pas plus de %(number)s caractères.")
+                _("Cette adresse est trop longue : pas plus de %(number)s caractères.")
                 % {"number": _LONGEST_ADDRESS}
             )
         if not address.isascii():
@@ -95,7 +95,7 @@ class RecoveryForm(_Seen):
             if domain == own or domain.endswith(f".{own}"):
                 raise ValidationError(
                     _(
-                        "Une adresse en %(domain)s est une adresse de l’université : vous ne"
+                        "Une adresse en %(domain)s est une adresse de l’université : vous ne"
                         " pourriez pas"
                         " la lire sans votre compte. Indiquez une adresse personnelle."
                     )
@@ -189,7 +189,7 @@ class ConsentForm(CharterForm):
     def __init__(self, data: Mapping[str, Any] | None, current: str) -> None:
         super().__init__(data, current)
         self.fields["accept"].error_messages["required"] = gettext_lazy(
-            "Pour accepter la charte, cochez la case ; sinon, choisissez « Plus tard »."
+            "Pour accepter la charte, cochez la case ; sinon, choisissez « Plus tard »."
         )
 
 

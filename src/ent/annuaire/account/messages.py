@@ -55,7 +55,7 @@ def outcome_unknown(request: HttpRequest) -> HttpResponse:
         _("Modification peut-être enregistrée"),
         _("L’annuaire de l’université a cessé de répondre au moment de l’enregistrement."),
         _(
-            "Dans quelques minutes, cliquez sur « Vérifier » : la page montrera ce qui est"
+            "Dans quelques minutes, cliquez sur « Vérifier » : la page montrera ce qui est"
             " enregistré."
             " Recommencez seulement si votre modification n’y est pas."
         ),
@@ -73,7 +73,7 @@ def password_unknown(request: HttpRequest) -> HttpResponse:
         _(
             "Gardez les deux mots de passe. Dans quelques minutes, revenez à cette page et"
             " donnez le"
-            " nouveau comme mot de passe actuel, ou connectez-vous à un service : celui des"
+            " nouveau comme mot de passe actuel, ou connectez-vous à un service : celui des"
             " deux qui"
             " est accepté est le vôtre."
         ),
@@ -91,7 +91,7 @@ def password_changed(request: HttpRequest) -> HttpResponse:
         _("Votre mot de passe est changé"),
         _("Servez-vous dès maintenant du nouveau, partout où vous vous connectez."),
         _(
-            "Une partie du service ne répond pas : vos autres connexions à cette page n’ont pas"
+            "Une partie du service ne répond pas : vos autres connexions à cette page n’ont pas"
             " pu être"
             " fermées. Elles prendront fin d’elles-mêmes."
         ),
@@ -113,7 +113,7 @@ def password_locked(request: HttpRequest) -> HttpResponse:
         429,
         _("Compte verrouillé"),
         _(
-            "Trop de mots de passe faux ont été essayés pour votre compte, ici ou ailleurs : un"
+            "Trop de mots de passe faux ont été essayés pour votre compte, ici ou ailleurs : un"
             " téléphone"
             " ou un logiciel de messagerie qui a gardé un ancien mot de passe en est souvent la"
             " cause."
@@ -136,7 +136,7 @@ def wait(request: HttpRequest, refusal: TooManyAttempts) -> HttpResponse:
             _("Changement de mot de passe bloqué"),
             _("Trop de mots de passe actuels faux ont été donnés ici."),
             _(
-                "Appelez l’assistance au %(phone)s : elle vérifiera votre identité et lèvera le"
+                "Appelez l’assistance au %(phone)s : elle vérifiera votre identité et lèvera le"
                 " blocage,"
                 " ou vous aidera à choisir un nouveau mot de passe si vous avez oublié l’ancien."
             )

@@ -152,7 +152,7 @@ def in_words(move: Move) -> str:
         return _("Vos anciens messages sont dans votre nouvelle boîte.")
     if move.state is State.FULL:
         return _(
-            "Vos anciens messages ne tiennent pas dans votre nouvelle boîte : faites de la place"
+            "Vos anciens messages ne tiennent pas dans votre nouvelle boîte : faites de la place"
             " ou demandez-en à l’assistance."
         )
     if not move.total:

@@ -108,7 +108,7 @@ def state_in_words(own: Own) -> str:
     text = str(_STATES[own.state]) if own.state in _STATES else ""
     until = own.state_dates.until
     if text and until:
-        return _("%(state)s : jusqu’au %(day)s inclus") % {"state": text, "day": _day(until)}
+        return _("%(state)s : jusqu’au %(day)s inclus") % {"state": text, "day": _day(until)}
     return text
 
 
@@ -164,7 +164,7 @@ def _in_words(value: str, names: Names) -> str:
     if not pairs:
         return _code(value)
     return ", ".join(
-        _("%(what)s : %(value)s")
+        _("%(what)s : %(value)s")
         % {"what": _KEYS.get(key.lower(), key), "value": _part(key.lower(), text, names)}
         for key, text in pairs
     )

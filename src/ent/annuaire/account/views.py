@@ -283,7 +283,7 @@ def _refusal(reason: str) -> str:
         ),
         "passwordInHistory": _("Ce mot de passe a déjà été le vôtre. Choisissez-en un autre."),
         "passwordTooYoung": _(
-            "Votre mot de passe vient d’être changé : il ne peut pas encore l’être de nouveau."
+            "Votre mot de passe vient d’être changé : il ne peut pas encore l’être de nouveau."
         ),
         "passwordModNotAllowed": _(
             "Votre mot de passe ne peut pas être changé ici. Appelez l’assistance."
@@ -331,7 +331,7 @@ def _done_text(what: str) -> str:
         Action.PASSWORD.value: _(
             "Votre mot de passe est changé. Servez-vous dès maintenant du nouveau, partout où"
             " vous vous"
-            " connectez ; pensez à votre téléphone et à votre logiciel de messagerie."
+            " connectez ; pensez à votre téléphone et à votre logiciel de messagerie."
         ),
         Action.CHARTER.value: _("Votre acceptation de la charte est enregistrée."),
     }

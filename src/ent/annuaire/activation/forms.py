@@ -21,7 +21,7 @@ _LONGEST_DATE = 40
 
 FAULTS: dict[Fault, str | Promise] = {
     Fault.SHORT: format_lazy(
-        gettext_lazy("Le mot de passe est trop court : il faut au moins {number} caractères."),
+        gettext_lazy("Le mot de passe est trop court : il faut au moins {number} caractères."),
         number=MIN_LENGTH,
     ),
     Fault.NO_LETTER: gettext_lazy(
@@ -29,7 +29,7 @@ FAULTS: dict[Fault, str | Promise] = {
     ),
     Fault.NO_DIGIT: gettext_lazy("Le mot de passe doit comprendre au moins un chiffre, de 0 à 9."),
     Fault.LONG: format_lazy(
-        gettext_lazy("Le mot de passe est trop long : pas plus de {number} caractères."),
+        gettext_lazy("Le mot de passe est trop long : pas plus de {number} caractères."),
         number=MAX_LENGTH,
     ),
     Fault.NOT_TYPED: gettext_lazy(
@@ -37,7 +37,7 @@ FAULTS: dict[Fault, str | Promise] = {
         " Tapez-le au lieu de le copier."
     ),
     Fault.LOGIN: gettext_lazy(
-        "Le mot de passe ne doit pas être votre identifiant : c’est le premier que l’on essaierait."
+        "Le mot de passe ne doit pas être votre identifiant : c’est le premier que l’on essaierait."
     ),
 }
 
@@ -102,7 +102,7 @@ class DetailsForm(forms.Form):
     )
     birth_date = forms.CharField(
         label=gettext_lazy("Date de naissance"),
-        help_text=gettext_lazy("Jour, mois, année : par exemple 03/02/1975."),
+        help_text=gettext_lazy("Jour, mois, année : par exemple 03/02/1975."),
         widget=forms.TextInput(attrs={"autocomplete": "bday", "class": "short"}),
         error_messages={"required": gettext_lazy("Indiquez votre date de naissance.")},
     )
@@ -144,7 +144,7 @@ class DetailsForm(forms.Form):
             ) from error
         except NotADate as error:
             raise forms.ValidationError(
-                _("Cette date de naissance n’existe pas. Écrivez jour, mois, année : 03/02/1975.")
+                _("Cette date de naissance n’existe pas. Écrivez jour, mois, année : 03/02/1975.")
             ) from error
 
     def clean_password(self) -> str:

@@ -45,7 +45,7 @@ def not_offered(request: HttpRequest, state: AccountState | None) -> HttpRespons
             actions=(
                 Action(_("Aller à l’ENT"), settings.ANNUAIRE.activation.portal_url),
                 # of the other process: see urls_helpdesk
-                Action(_("Mot de passe oublié ?"), "/assistance/"),
+                Action(_("Mot de passe oublié ?"), "/assistance/"),
             ),
         )
     return message(
@@ -95,9 +95,9 @@ def wait(request: HttpRequest, refusal: TooManyAttempts) -> HttpResponse:
             request,
             429,
             _("Activation bloquée"),
-            _("Trop d’essais n’ont pas abouti : l’activation de ce compte est bloquée."),
+            _("Trop d’essais n’ont pas abouti : l’activation de ce compte est bloquée."),
             _(
-                "Appelez l’assistance au %(phone)s : elle vérifiera votre identité"
+                "Appelez l’assistance au %(phone)s : elle vérifiera votre identité"
                 " et lèvera le blocage."
             )
             % {"phone": settings.ENT_SITE.support_phone},
@@ -146,8 +146,8 @@ def outcome_unknown(request: HttpRequest, reference: str) -> HttpResponse:
         _("Votre compte est peut-être activé"),
         _("L’annuaire de l’université a cessé de répondre au moment de l’activation."),
         _(
-            "Dans quelques minutes, cliquez sur « Vérifier ». Si votre compte est activé, la page"
-            " le dira : connectez-vous avec le mot de passe que vous venez de choisir. Sinon, elle"
+            "Dans quelques minutes, cliquez sur « Vérifier ». Si votre compte est activé, la page"
+            " le dira : connectez-vous avec le mot de passe que vous venez de choisir. Sinon, elle"
             " vous proposera de reprendre l’activation."
         ),
         actions=(Action(_("Vérifier"), reverse("activation:start", args=[reference])),),

@@ -19,7 +19,7 @@ _FAULTS = {
     Fault.SHORT: _("Le mot de passe doit avoir au moins 6 caractères."),
     Fault.NO_LETTER: _("Le mot de passe doit contenir une lettre sans accent (a à z)."),
     Fault.NO_DIGIT: _("Le mot de passe doit contenir un chiffre."),
-    Fault.LONG: _("Le mot de passe est trop long : 128 caractères au plus."),
+    Fault.LONG: _("Le mot de passe est trop long : 128 caractères au plus."),
     Fault.NOT_TYPED: _("Le mot de passe contient un caractère qu’aucun clavier ne donne."),
     Fault.LOGIN: _("Le mot de passe ne doit pas être votre identifiant."),
 }
@@ -48,7 +48,7 @@ class ProofsForm(forms.Form):
     )
     born = forms.CharField(
         label=_("Date de naissance"),
-        help_text=_("Jour, mois, année : 03/02/1975."),
+        help_text=_("Jour, mois, année : 03/02/1975."),
         max_length=40,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": _("Saisissez la date de naissance que donne la personne.")},
@@ -62,7 +62,7 @@ class ProofsForm(forms.Form):
             raise forms.ValidationError(gettext("Écrivez l’année avec quatre chiffres.")) from error
         except NotADate as error:
             raise forms.ValidationError(
-                gettext("Ce n’est pas une date de naissance : écrivez-la comme 03/02/1975.")
+                gettext("Ce n’est pas une date de naissance : écrivez-la comme 03/02/1975.")
             ) from error
 
 
@@ -80,7 +80,7 @@ class RedeemForm(forms.Form):
     )
     code = forms.CharField(
         label=_("Code donné par l’assistance"),
-        help_text=_("Neuf chiffres ; les espaces ne comptent pas."),
+        help_text=_("Neuf chiffres ; les espaces ne comptent pas."),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
         error_messages={"required": _("Saisissez le code que vous a donné l’assistance.")},
@@ -121,7 +121,7 @@ class RedeemForm(forms.Form):
         except NotACode as error:
             raise forms.ValidationError(
                 gettext(
-                    "Ce n’est pas un code de l’assistance : vérifiez chacun des neuf chiffres."
+                    "Ce n’est pas un code de l’assistance : vérifiez chacun des neuf chiffres."
                     " Cet essai n’est pas compté."
                 )
             ) from error

@@ -102,16 +102,16 @@ MOVES: dict[str, Promise] = {
     "merged": gettext_lazy("Réuni avec ce que la nouvelle adresse avait déjà."),
     "failed": gettext_lazy("Pas passé."),
     "failed:included": gettext_lazy(
-        "Pas passé : l’ancienne adresse vient d’une source de la liste, à corriger par ses"
+        "Pas passé : l’ancienne adresse vient d’une source de la liste, à corriger par ses"
         " propriétaires."
     ),
-    "failed:closed": gettext_lazy("Pas passé : la liste est fermée."),
+    "failed:closed": gettext_lazy("Pas passé : la liste est fermée."),
     "failed:ambiguous": gettext_lazy(
-        "Pas passé : l’annuaire ne dit pas à qui est l’ancienne adresse. Signalez-le à l’équipe qui"
+        "Pas passé : l’annuaire ne dit pas à qui est l’ancienne adresse. Signalez-le à l’équipe qui"
         " administre l’annuaire."
     ),
     "failed:refused": gettext_lazy(
-        "Pas encore passé : le serveur de listes a refusé. Un nouvel essai suivra."
+        "Pas encore passé : le serveur de listes a refusé. Un nouvel essai suivra."
     ),
 }
 
@@ -150,7 +150,7 @@ def detail(text: str) -> str:
         return str(DETAILS[word])
     if word in ("limit", "proofs"):
         return f"{DETAILS[word]} {_VALUES.get(value, value)}"
-    return _("%(what)s : %(value)s") % {"what": DETAILS[word], "value": value.partition(":")[0]}
+    return _("%(what)s : %(value)s") % {"what": DETAILS[word], "value": value.partition(":")[0]}
 
 
 def role(name: str) -> Promise | str:
@@ -215,8 +215,8 @@ def _not_activated(finding: Finding) -> Explanation:
         + " "
         + _since(finding),
         _(
-            "Invitez-la à chercher son nom sur l’annuaire, puis à cliquer sur « activer mon"
-            " compte » : elle y choisit elle-même son mot de passe. Aucun code n’est nécessaire."
+            "Invitez-la à chercher son nom sur l’annuaire, puis à cliquer sur « activer mon"
+            " compte » : elle y choisit elle-même son mot de passe. Aucun code n’est nécessaire."
         ),
         blocking=True,
     )
@@ -237,12 +237,12 @@ def _suspended(finding: Finding) -> Explanation:
 def _departed(finding: Finding) -> Explanation:
     return Explanation(
         _("Compte suspendu après un départ"),
-        _("Harpège indique que la personne a quitté l’université ; le délai de grâce est passé.")
+        _("Harpège indique que la personne a quitté l’université ; le délai de grâce est passé.")
         + " "
         + _since(finding),
         _(
             "Si elle travaille toujours à l’université, la division du personnel doit mettre son"
-            " dossier à jour ; le compte rouvre le lendemain de la saisie."
+            " dossier à jour ; le compte rouvre le lendemain de la saisie."
         ),
         blocking=True,
     )
@@ -263,7 +263,7 @@ def _expired(finding: Finding) -> Explanation:
 def _unknown(finding: Finding) -> Explanation:
     return Explanation(
         _("État du compte inconnu"),
-        _("L’annuaire ne donne pour ce compte aucun état connu : il ne peut pas se connecter."),
+        _("L’annuaire ne donne pour ce compte aucun état connu : il ne peut pas se connecter."),
         _("Signalez-le à l’équipe qui administre l’annuaire, en donnant l’identifiant."),
         blocking=True,
     )
@@ -273,10 +273,10 @@ def _grace(finding: Finding) -> Explanation:
     until = (
         _("Le compte fonctionne jusqu’au %(day)s.") % {"day": day(finding.until)}
         if finding.until
-        else _("Le compte fonctionne encore ; la date de fermeture n’est pas connue.")
+        else _("Le compte fonctionne encore ; la date de fermeture n’est pas connue.")
     )
     return Explanation(
-        _("Départ enregistré : délai de grâce"),
+        _("Départ enregistré : délai de grâce"),
         until,
         _(
             "La personne peut se connecter. Si elle ne part pas, la division du personnel doit"
@@ -310,7 +310,7 @@ def _directory_lock(finding: Finding) -> Explanation:
         _("Compte verrouillé par des mots de passe faux"),
         _("Trop de mots de passe faux ont été essayés.") + " " + until,
         _(
-            "Demandez si un téléphone ou un logiciel de messagerie garde un ancien mot de passe :"
+            "Demandez si un téléphone ou un logiciel de messagerie garde un ancien mot de passe :"
             " il verrouillerait le compte de nouveau. Vous pouvez lever le verrouillage."
         ),
         blocking=True,
@@ -321,7 +321,7 @@ def _administrator_lock(finding: Finding) -> Explanation:
     return Explanation(
         _("Compte verrouillé par l’administrateur de l’annuaire"),
         _("Ce verrouillage a été posé à la main et ne prend pas fin de lui-même."),
-        _("Vous ne pouvez pas le lever : adressez-vous à l’équipe qui administre l’annuaire."),
+        _("Vous ne pouvez pas le lever : adressez-vous à l’équipe qui administre l’annuaire."),
         blocking=True,
     )
 
@@ -329,7 +329,7 @@ def _administrator_lock(finding: Finding) -> Explanation:
 def _sign_on_closed(finding: Finding) -> Explanation:
     return Explanation(
         _("Page de connexion ralentie"),
-        _("Essais faux récents sur la page de connexion : %(count)d.") % {"count": finding.count}
+        _("Essais faux récents sur la page de connexion : %(count)d.") % {"count": finding.count}
         + " "
         + _("Elle n’accepte plus cet identifiant jusqu’au %(day)s.") % {"day": day(finding.until)},
         _("La personne peut attendre, ou vous pouvez lever le blocage."),
@@ -339,15 +339,15 @@ def _sign_on_closed(finding: Finding) -> Explanation:
 
 def _sign_on_unknown(finding: Finding) -> Explanation:
     return Explanation(
-        _("Page de connexion : pas de réponse"),
+        _("Page de connexion : pas de réponse"),
         _("Le service de connexion n’a pas dit s’il bloque cet identifiant."),
-        _("Si la personne voit « Connexion suspendue quelques minutes », qu’elle attende un peu."),
+        _("Si la personne voit « Connexion suspendue quelques minutes », qu’elle attende un peu."),
         blocking=False,
     )
 
 
 def _attempts(finding: Finding) -> Explanation:
-    reason = _("Essais faux : %(count)d.") % {"count": finding.count}
+    reason = _("Essais faux : %(count)d.") % {"count": finding.count}
     end = (
         _("De nouveaux essais sont possibles à partir du %(day)s.") % {"day": day(finding.until)}
         if finding.until

@@ -186,7 +186,7 @@ def verify_caller(request: HttpRequest, here: Desk, actor: Actor, uid: str) -> H
         return _back(request, account.uid, "problem", text)
     if right:
         return _back(
-            request, account.uid, "done", _("Les deux réponses sont exactes : identité vérifiée.")
+            request, account.uid, "done", _("Les deux réponses sont exactes : identité vérifiée.")
         )
     return _back(
         request,
@@ -213,7 +213,7 @@ def issue_code(request: HttpRequest, here: Desk, actor: Actor, uid: str) -> Http
         if refusal.state is None and find_account(here.directory, uid) is None:
             return _no_such_person(request)
         return _back(
-            request, uid, "problem", _("Ce compte ne peut pas recevoir de code : voyez pourquoi.")
+            request, uid, "problem", _("Ce compte ne peut pas recevoir de code : voyez pourquoi.")
         )
     return render(
         request,
@@ -239,7 +239,7 @@ def unlock(request: HttpRequest, here: Desk, actor: Actor, uid: str) -> HttpResp
     lifted = lift(here, actor, account)
     if lifted.failed:
         names = ", ".join(str(texts.PLACES[one]) for one in lifted.failed)
-        text = _("Pas levé, faute de réponse : %(names)s. Réessayez dans quelques minutes.")
+        text = _("Pas levé, faute de réponse : %(names)s. Réessayez dans quelques minutes.")
         return _back(request, account.uid, "problem", text % {"names": names})
     return _back(request, account.uid, "done", _("Les blocages sont levés."))
 
@@ -265,7 +265,7 @@ def redeem_code(request: HttpRequest) -> HttpResponse:
             None,
             _(
                 "Cet identifiant et ce code ne vont pas ensemble, ou le code n’est plus valable."
-                " Vérifiez les deux ; au besoin, demandez un nouveau code à l’assistance."
+                " Vérifiez les deux ; au besoin, demandez un nouveau code à l’assistance."
             ),
         )
         return _redeem_page(request, form, 403)
@@ -273,7 +273,7 @@ def redeem_code(request: HttpRequest) -> HttpResponse:
         form.add_error(
             "password",
             _(
-                "L’annuaire refuse ce mot de passe : choisissez-en un autre. Votre code reste"
+                "L’annuaire refuse ce mot de passe : choisissez-en un autre. Votre code reste"
                 " valable."
             ),
         )
@@ -345,9 +345,9 @@ def _not_changed(request: HttpRequest, until: str) -> HttpResponse:
         503,
         _("Mot de passe inchangé"),
         _("Un service de l’université ne répond pas. Rien n’a été changé."),
-        _("Votre code n’a pas servi : il reste valable jusqu’au %(until)s.") % {"until": until}
+        _("Votre code n’a pas servi : il reste valable jusqu’au %(until)s.") % {"until": until}
         if until
-        else _("Réessayez avec le même code : il reste valable pour la durée annoncée."),
+        else _("Réessayez avec le même code : il reste valable pour la durée annoncée."),
         actions=(Action(_("Réessayer"), reverse("redeem")),),
     )
 

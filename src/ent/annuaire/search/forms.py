@@ -15,7 +15,7 @@ class SearchForm(forms.Form):
 
     nom = forms.CharField(
         label=_("Nom"),
-        help_text=_("Nom, prénom ou les deux. Le début suffit ; les accents sont facultatifs."),
+        help_text=_("Nom, prénom ou les deux. Le début suffit ; les accents sont facultatifs."),
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
@@ -32,7 +32,7 @@ class SearchForm(forms.Form):
     )
     structure = forms.CharField(
         label=_("Structure"),
-        help_text=_("Composante, laboratoire ou service : quelques mots de son nom, ou son sigle."),
+        help_text=_("Composante, laboratoire ou service : quelques mots de son nom, ou son sigle."),
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -64,5 +64,5 @@ class SearchForm(forms.Form):
 
 def _bounded(text: str) -> str:
     if len(text) > LONGEST:
-        raise forms.ValidationError(_("Ce texte est trop long : 100 caractères au maximum."))
+        raise forms.ValidationError(_("Ce texte est trop long : 100 caractères au maximum."))
     return text

@@ -133,33 +133,33 @@ def _there() -> None:
 def _text(outcome: Outcome, name: str) -> str:
     # each in full: a catalogue translates sentences
     texts = {
-        Outcome.JOINED: _("Vous êtes maintenant sur la liste « %(name)s »."),
-        Outcome.ALREADY_ON: _("Vous étiez déjà sur la liste « %(name)s »."),
+        Outcome.JOINED: _("Vous êtes maintenant sur la liste « %(name)s »."),
+        Outcome.ALREADY_ON: _("Vous étiez déjà sur la liste « %(name)s »."),
         Outcome.ASKED_TO_JOIN: _(
-            "L’abonnement à la liste « %(name)s » demande l’accord de ses propriétaires : votre"
+            "L’abonnement à la liste « %(name)s » demande l’accord de ses propriétaires : votre"
             " demande leur a été transmise. Vous recevrez un message quand elle sera acceptée."
         ),
-        Outcome.LEFT: _("Vous n’êtes plus sur la liste « %(name)s »."),
-        Outcome.ALREADY_OFF: _("Vous n’étiez déjà plus sur la liste « %(name)s »."),
+        Outcome.LEFT: _("Vous n’êtes plus sur la liste « %(name)s »."),
+        Outcome.ALREADY_OFF: _("Vous n’étiez déjà plus sur la liste « %(name)s »."),
         Outcome.ASKED_TO_LEAVE: _(
-            "Quitter la liste « %(name)s » demande l’accord de ses propriétaires : votre demande"
+            "Quitter la liste « %(name)s » demande l’accord de ses propriétaires : votre demande"
             " leur a été transmise. Vous recevrez un message quand elle sera acceptée."
         ),
         Outcome.NOT_OPEN: _(
-            "La liste « %(name)s » n’accepte pas votre abonnement. Ses propriétaires peuvent vous"
+            "La liste « %(name)s » n’accepte pas votre abonnement. Ses propriétaires peuvent vous"
             " dire pourquoi."
         ),
         Outcome.NOT_TO_LEAVE: _(
-            "La liste « %(name)s » ne permet pas de se désabonner soi-même. Ses propriétaires"
+            "La liste « %(name)s » ne permet pas de se désabonner soi-même. Ses propriétaires"
             " peuvent vous dire pourquoi."
         ),
         Outcome.FROM_DIRECTORY: _(
-            "Les membres de la liste « %(name)s » viennent de l’annuaire de l’université : on n’y"
+            "Les membres de la liste « %(name)s » viennent de l’annuaire de l’université : on n’y"
             " entre et on n’en sort pas soi-même."
         ),
         Outcome.NO_SUCH_LIST: _("La liste demandée n’existe pas, ou n’existe plus."),
         Outcome.UNKNOWN: _(
-            "Le serveur de listes n’a pas répondu comme prévu : votre demande n’a peut-être pas été"
+            "Le serveur de listes n’a pas répondu comme prévu : votre demande n’a peut-être pas été"
             " prise en compte. Vérifiez-le sur cette page dans un moment, puis recommencez au"
             " besoin."
         ),
