@@ -138,7 +138,8 @@ class Seen:
         assert "Se déconnecter" in page.text
         self.seconds = page.elapsed.total_seconds()
         self.text = _text(page.text)
-        self.answers = "Le serveur de listes ne répond pas" not in self.text
+        missing = ("Le serveur de listes ne répond pas", "n’a pas donné les autres listes")
+        self.answers = not any(one in self.text for one in missing)
         self.own = _cards(page.text, "abonnements")
         self.open = _cards(page.text, "ouvertes")
         found = re.search(r'<p class="\w+ outcome".*?</p>', page.text, re.S)

@@ -87,8 +87,9 @@ class Sympa:
                 self.remove(one["name"])
 
     def remove(self, name: str) -> None:
-        """With everything; also what is not there."""
+        """With everything, messages that wait included; also what is not there."""
         self.cli("close", "--mode=purge", self.address(name))
+        self.lab.run("lists1", "rm -rf /var/spool/sympa/moderation/%s*", self.address(name))
 
     def add(self, name: str, *addresses: str) -> None:
         """Subscribe, as an owner would."""

@@ -161,6 +161,9 @@ def test_own_lists_with_roles_and_lists_to_join(server: SympaDouble, client: Cli
     assert "S’abonner à la liste chorale" in seen.open["chorale"]
     assert ME in seen.text
     assert OTHER not in seen.markup
+    forms = re.findall(r'action="/mes-listes/\w+">\s*<input ([^>]*)>', seen.markup)
+    assert len(forms) == 4
+    assert all('name="csrfmiddlewaretoken"' in one for one in forms)
 
 
 def test_links_to_archives_and_page(server: SympaDouble, client: Client) -> None:
@@ -357,6 +360,7 @@ def test_clicks_need_a_form_of_ours_and_a_post(server: SympaDouble, client: Clie
         assert answer.status_code == 403
     answer = client.get("/mes-listes/abonnement", {"liste": "velo"})
     assert (answer.status_code, answer["Location"]) == (302, "/mes-listes")
+    assert look(client).notice == ""
     assert client.put("/mes-listes/abonnement").status_code in (403, 405)
     assert "subscribe" not in server.calls()
 

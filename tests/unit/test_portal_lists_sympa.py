@@ -214,6 +214,12 @@ def test_no_answer_breaks_the_reader(text: bytes) -> None:
         envelope.items(envelope.result(text))
 
 
+def test_depth_has_a_bound() -> None:
+    deep = sympa_double.answer(f"<return>{'<a>' * 20}{'</a>' * 20}</return>")
+    with pytest.raises(envelope.NotAnAnswer, match="more than 16 elements"):
+        envelope.result(deep)
+
+
 def test_an_answer_to_an_action_that_is_no_yes(server: SympaDouble, lists: Sympa) -> None:
     server.says["subscribe"] = (200, DONE.replace(b"true", b"false"))
     with pytest.raises(SympaUnavailable):

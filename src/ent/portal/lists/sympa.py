@@ -24,7 +24,8 @@ from ent.portal.lists.config import ListsConfig
 log = logging.getLogger(__name__)
 
 _CONNECT = 1.0  # seconds
-_TO_READ = 2.0  # seconds for an answer that only tells
+_TO_READ = 2.0  # seconds for the lists of one person
+_TO_READ_ALL = 5.0  # seconds for all lists, of which Sympa asks one by one who may see them
 _TO_ACT = 6.0  # seconds when Sympa writes to its database and sends messages
 _LONGEST = 4 * 1024 * 1024  # bytes of an answer; a list takes about 500
 
@@ -95,11 +96,11 @@ class Sympa:
 
     def of(self, person: str) -> list[MailingList]:
         """The lists that the person is on, owns or moderates."""
-        return self._lists(person, "complexWhich")
+        return self._lists(person, "complexWhich", _TO_READ)
 
     def visible(self, person: str) -> list[MailingList]:
         """The lists that the person may see; without their roles."""
-        return self._lists(person, "complexLists")
+        return self._lists(person, "complexLists", _TO_READ_ALL)
 
     def subscribe(self, person: str, name: str, their_name: str) -> None:
         """Subscribe, or ask the owners to, as the list's rules say. Raises Refused, NoSuchList.
@@ -112,9 +113,9 @@ class Sympa:
         """Unsubscribe, or ask the owners to. Raises Refused, NoSuchList."""
         self._act(person, "signoff", name)
 
-    def _lists(self, person: str, call: str) -> list[MailingList]:
+    def _lists(self, person: str, call: str, seconds: float) -> list[MailingList]:
         try:
-            told = envelope.items(self._ask(person, call, _TO_READ))
+            told = envelope.items(self._ask(person, call, seconds))
         except envelope.NotAnAnswer as error:
             raise self._failed(f"{call}: {error}") from error
         except envelope.Fault as fault:
