@@ -405,8 +405,9 @@ def test_in_words(directory: AccountDirectory) -> None:
     assert said["Autres structures"] == ("INCONNUE",)
     assert said["Corps"] == ("301 (NCORPS)",)
     assert said["Situation"] == (
-        "établissement\u00a0: 0131842G (UAI), population\u00a0: Personnel administratif, technique ou des"
-        " bibliothèques, corps\u00a0: 301 (NCORPS), structure\u00a0: Direction des systèmes d’information",
+        "établissement\u00a0: 0131842G (UAI), population\u00a0: Personnel administratif, technique"
+        " ou des bibliothèques, corps\u00a0: 301 (NCORPS), structure\u00a0: Direction des systèmes"
+        " d’information",
     )
     assert said["Dernier jour connu"] == ("31 décembre 2027",)
     assert said["Sexe à l’état civil"] == ("Féminin",)

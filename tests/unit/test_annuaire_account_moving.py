@@ -289,8 +289,8 @@ def page(legacy: Legacy, certificate: Path, directory: AccountDirectory) -> Iter
         ),
         (
             {"state": "full", "total": 2, "copied": 0},
-            "Vos anciens messages ne tiennent pas dans votre nouvelle boîte\u00a0: faites de la place"
-            " ou demandez-en à l’assistance.",
+            "Vos anciens messages ne tiennent pas dans votre nouvelle boîte\u00a0: faites de la"
+            " place ou demandez-en à l’assistance.",
         ),
     ],
 )
