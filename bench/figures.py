@@ -9,6 +9,7 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / ".cache" / "bench"
@@ -43,7 +44,7 @@ class Figure:
 
 
 def save(part: str, figures: list[Figure]) -> None:
-    """Keep the figures of one part as JSON, and show all in docs/performance.md."""
+    """Keep the figures of one part as JSON, and show them in docs/performance.md."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     measured = {
         "part": part,
@@ -52,31 +53,37 @@ def save(part: str, figures: list[Figure]) -> None:
         "figures": [asdict(figure) | {"ratio": figure.ratio} for figure in figures],
     }
     (RESULTS / f"{part}.json").write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n")
-    _write_page()
+    _write_page(measured)
 
 
-def _write_page() -> None:
-    lines = [
-        _BEGIN,
-        "",
-        "| | figure | beside it, same run | ratio | aim |",
-        "|---|---|---|---|---|",
-    ]
-    for path in sorted(RESULTS.glob("*.json")):
-        measured = json.loads(path.read_text())
-        lines.append(
-            f"| **{measured['part']}** ({measured['when']}, {measured['machine']}) | | | | |"
-        )
-        for figure in measured["figures"]:
-            peer = f"{figure['peer']}: {_number(figure['peer_value'])}" if figure["peer"] else ""
-            ratio = f"{figure['ratio']:.2f}" if figure["ratio"] is not None else ""
-            lines.append(
-                f"| {figure['name']} | {_number(figure['value'])} {figure['unit']} "
-                f"| {peer} | {ratio} | {figure['aim']} |"
-            )
-    table = "\n".join([*lines, "", _END])
+def _write_page(measured: dict[str, Any]) -> None:
+    """Put the rows of one part into the page; those of the others stay as they are."""
     text = PAGE.read_text()
-    PAGE.write_text(re.sub(rf"{_BEGIN}.*{_END}", lambda _: table, text, flags=re.S))
+    begin, end = text.index(_BEGIN), text.index(_END)
+    parts: dict[str, list[str]] = {}
+    name = ""
+    for line in text[begin:end].splitlines():
+        if found := re.match(r"\| \*\*(\w+)\*\* ", line):
+            name = found[1]
+            parts[name] = []
+        if name and line.startswith("|"):
+            parts[name].append(line)
+    parts[measured["part"]] = _rows(measured)
+    table = [row for part in sorted(parts) for row in parts[part]]
+    head = ["| | figure | beside it, same run | ratio | aim |", "|---|---|---|---|---|"]
+    PAGE.write_text("\n".join([text[:begin] + _BEGIN, "", *head, *table, "", text[end:]]))
+
+
+def _rows(measured: dict[str, Any]) -> list[str]:
+    rows = [f"| **{measured['part']}** ({measured['when']}, {measured['machine']}) | | | | |"]
+    for figure in measured["figures"]:
+        peer = f"{figure['peer']}: {_number(figure['peer_value'])}" if figure["peer"] else ""
+        ratio = f"{figure['ratio']:.2f}" if figure["ratio"] is not None else ""
+        rows.append(
+            f"| {figure['name']} | {_number(figure['value'])} {figure['unit']} "
+            f"| {peer} | {ratio} | {figure['aim']} |"
+        )
+    return rows
 
 
 def _number(value: float) -> str:
