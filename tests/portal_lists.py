@@ -84,6 +84,7 @@ class Lists(Sympa):
             yield
         finally:
             self._systemctl("start sympasoap.socket sympasoap.service")
+            self.recovered()
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
@@ -93,6 +94,16 @@ class Lists(Sympa):
             yield
         finally:
             self._systemctl("kill --signal=CONT --kill-whom=all sympasoap")
+            self.recovered()
+
+    def recovered(self) -> None:
+        """Wait until no process of the portal keeps quiet after a failure any more."""
+        reader = Reader(self.lab, "tnguyen")
+        wait_for(
+            # one after the other, since only some may wait for Sympa at the same time
+            lambda: all(reader.look().answers for _ in range(12)),
+            what="each process of the portal to ask Sympa again",
+        )
 
     def _systemctl(self, command: str) -> None:
         done = self.lab.run("lists1", f"systemctl {command}")
