@@ -7,7 +7,7 @@ import re
 import pytest
 import requests
 
-from lab import LabUnderTest
+from lab import LabUnderTest, wait_for
 from sympa import Reader, Sympa
 
 pytestmark = pytest.mark.service("lists1", "sympa", "wwsympa", "sympasoap", "nginx", "postfix")
@@ -20,6 +20,8 @@ _CALL = """<?xml version="1.0" encoding="UTF-8"?>
 <apppassword xsi:type="xsd:string">{password}</apppassword>
 <vars xsi:type="xsd:string">USER_EMAIL=jeanne.martin@{domain}</vars>
 <service xsi:type="xsd:string">{service}</service>
+<parameters xmlns:enc="http://schemas.xmlsoap.org/soap/encoding/"
+ xsi:type="enc:Array" enc:arrayType="xsd:string[{count}]">{parameters}</parameters>
 </ns:authenticateRemoteAppAndRun></soap:Body></soap:Envelope>"""
 _SEND = """
 import sys, urllib.error, urllib.request
@@ -38,8 +40,14 @@ def sympa(lab: LabUnderTest) -> Sympa:
     return Sympa(lab)
 
 
-def _call(lab: LabUnderTest, host: str, service: str, password: str) -> str:
-    envelope = _CALL.format(service=service, password=password, domain=lab.domain)
+def _call(lab: LabUnderTest, host: str, service: str, password: str, *parameters: str) -> str:
+    envelope = _CALL.format(
+        service=service,
+        password=password,
+        domain=lab.domain,
+        count=len(parameters),
+        parameters="".join(f'<item xsi:type="xsd:string">{one}</item>' for one in parameters),
+    )
     url = f"https://listes.{lab.domain}/sympasoap"
     done = lab.run(host, "printf '%%s' %s | python3 -c %s %s", envelope, _SEND, url)
     return str(done.stdout)
@@ -60,6 +68,22 @@ def test_the_portal_may_ask_only_what_it_needs(lab: LabUnderTest) -> None:
     password = lab.secret("sympa-portal")
     assert "Authentication failed" in _call(lab, "portal1", "closeList", password)
     assert "Authentication failed" in _call(lab, "portal1", "which", "wrong")
+
+
+def test_people_join_after_the_database_was_restarted(lab: LabUnderTest, sympa: Sympa) -> None:
+    """In a process that is older than the restart: its connections are all new ones."""
+    password = lab.secret("sympa-portal")
+    name = "essai-apres-arret"
+    with sympa.lists({"name": name, "subject": "Après un arrêt"}):
+        assert f"{name}@" in _call(lab, "portal1", "complexLists", password)
+        with lab.stopped("db1", "postgresql@17-main"):
+            pass
+
+        def joined() -> bool:
+            _call(lab, "portal1", "subscribe", password, name, "Jeanne Martin")
+            return sympa.members(name) == [f"jeanne.martin@{lab.domain}"]
+
+        wait_for(joined, what="a subscription")
 
 
 def test_no_secret_is_readable_by_others(lab: LabUnderTest) -> None:
