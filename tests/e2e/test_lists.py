@@ -1,4 +1,4 @@
-"""The lists as people see them: in from the ENT, a post read in the archive, moderation, and out."""
+"""The lists as people see them: in from the ENT, the archive, moderation, and out."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def test_from_the_ent_to_the_archive_without_a_second_password(
     # « Archives » is the link of the message itself
     archive = str(arrived["List-Archive"]).strip("<>")
     assert archive == f"{sympa.url}/arc/{OPEN}"
-    wait_for(lambda: _sees(page, archive, "Compte rendu de la réunion"), what="the post in the archive")
+    wait_for(
+        lambda: _sees(page, archive, "Compte rendu de la réunion"), what="the post in the archive"
+    )
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     page.get_by_role("link", name="Compte rendu de la réunion").first.click()
     expect(page.locator("body")).to_contain_text("Voici le compte rendu.")
@@ -132,9 +134,7 @@ def _inbox(mail: Mail, uid: str) -> list[EmailMessage]:
 
 
 @pytest.mark.guide("G1b")
-def test_writing_in_the_pages(
-    page: Page, lab: LabUnderTest, sympa: Sympa, sign_in: SignIn
-) -> None:
+def test_writing_in_the_pages(page: Page, lab: LabUnderTest, sympa: Sympa, sign_in: SignIn) -> None:
     mail = Mail(lab)
     page.goto(f"https://ent.{lab.domain}/connexion")
     sign_in(page, "jmartin")
