@@ -113,7 +113,8 @@ class Sympa:
     def members(self, name: str) -> list[str]:
         """Addresses of the members, sorted."""
         rows = self.sql(
-            f"SELECT user_subscriber FROM subscriber_table WHERE list_subscriber = '{name}' ORDER BY 1"
+            "SELECT user_subscriber FROM subscriber_table "
+            f"WHERE list_subscriber = '{name}' ORDER BY 1"
         )
         return [address for (address,) in rows]
 

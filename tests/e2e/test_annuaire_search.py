@@ -104,7 +104,7 @@ def test_an_empty_form_says_what_to_do_beside_the_field(page: Page, annuaire: st
     expect(page.get_by_role("alert")).to_be_focused()
     field = page.get_by_label("Nom", exact=True)
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(field).to_have_accessible_description(re.compile("Erreur : Saisissez un nom"))
+    expect(field).to_have_accessible_description(re.compile("Erreur\u00a0: Saisissez un nom"))
     look(page, "annuaire-empty")
     page.get_by_role("alert").get_by_role("link").click()
     expect(field).to_be_focused()

@@ -57,7 +57,7 @@ def other(lab: LabUnderTest) -> Iterator[Someone]:
 
 def enter(page: Page, desk: str, sign_in: SignIn, uid: str) -> None:
     page.goto(f"{desk}/")
-    page.get_by_role("link", name="Personnel de l’assistance : se connecter").click()
+    page.get_by_role("link", name="Personnel de l’assistance\u00a0: se connecter").click()
     sign_in(page, uid)
 
 

@@ -1,4 +1,4 @@
-"""The lists as people see them: in from the ENT, a post read in the archive, moderation, and out."""
+"""The lists as people see them: in from the ENT, the archive, moderation, and out."""
 
 from __future__ import annotations
 

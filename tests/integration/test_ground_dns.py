@@ -23,7 +23,7 @@ SERVICES = {
 }
 MAIL = {
     "univ-provence.fr": "mail.univ-provence.fr",
-    "listes.univ-provence.fr": "listes.univ-provence.fr",
+    "listes.univ-provence.fr": "mail.univ-provence.fr",
     "up.univ-aix.fr": "mailup.univ-provence.fr",
     "up.univ-mrs.fr": "mailup.univ-provence.fr",
 }

@@ -19,6 +19,7 @@ OPEN = {
     "annuaire1": {80, 443},
     "mail1": {25, 465, 587, 993, 4190},
     "mailup1": {25},
+    "lists1": {80, 443},
     "client1": set(),
 }
 # Linux sends no more than a few ICMP messages a second to one address: a scan
@@ -100,13 +101,14 @@ def test_client_offers_nothing_to_the_portal(lab: LabUnderTest) -> None:
 def test_database_is_for_the_hosts_of_its_services(lab: LabUnderTest) -> None:
     answers = {
         host: connect(lab, host, [(lab.ip("db1"), 5432)])[0]
-        for host in ("sso1", "portal1", "annuaire1", "ldap1", "mail1", "client1", "dns1")
+        for host in ("sso1", "portal1", "annuaire1", "ldap1", "lists1", "mail1", "client1", "dns1")
     }
     assert answers == {
         "sso1": "open",
         "portal1": "open",
         "annuaire1": "open",
         "ldap1": "open",  # the feed reads Harpège from there
+        "lists1": "open",
         "mail1": "refused",
         "client1": "refused",
         "dns1": "refused",

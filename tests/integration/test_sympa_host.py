@@ -92,7 +92,8 @@ def test_no_secret_is_readable_by_others(lab: LabUnderTest) -> None:
         "for user in nobody www-data ent-sympa-logout postfix; do for file in"
         " /etc/sympa/sympa/sympa.conf /etc/sympa/auth.conf /etc/sympa/*/auth.conf"
         " /etc/sympa/*/dkim.pem /etc/sympa/*/trusted_applications.conf"
-        " /etc/sympa/*/data_sources/*.incl /etc/ent-sympa/lists.json /etc/ent-sympa/listmasters.json; do"
+        " /etc/sympa/*/data_sources/*.incl /etc/ent-sympa/lists.json"
+        " /etc/ent-sympa/listmasters.json; do"
         " runuser -u $user -- head -c1 $file >/dev/null 2>&1 && echo $user $file; done; done; true",
     )
     assert found.stdout == ""
@@ -144,7 +145,10 @@ def test_the_archive_is_the_members(lab: LabUnderTest, sympa: Sympa) -> None:
 
 def test_an_upgrade_leaves_the_settings(lab: LabUnderTest) -> None:
     """What the package's scripts do at each upgrade."""
-    look = "cd /etc/sympa && find . -type f ! -name '*.bin' ! -name '*version' -exec sha256sum {} + | sort -k2"
+    look = (
+        "cd /etc/sympa && find . -type f ! -name '*.bin' ! -name '*version'"
+        " -exec sha256sum {} + | sort -k2"
+    )
     before = lab.run("lists1", look).stdout
     done = lab.run("lists1", "DEBIAN_FRONTEND=noninteractive dpkg-reconfigure sympa")
     assert done.rc == 0, done.stderr[-2000:]

@@ -87,6 +87,24 @@ def test_a_forged_member_waits_for_a_moderator(lab: LabUnderTest, mail: Mail, sy
     assert mail.read("jmartin", message["Message-ID"]) == []
 
 
+def test_a_forged_colleague_writes_to_the_owners_in_the_lists_name(
+    lab: LabUnderTest, mail: Mail, sympa: Sympa
+):
+    """What is sent on to the owners says so, and is nowhere signed as the colleague's."""
+    forged = compose(
+        f"luc.dumas@{mail.domain}", sympa.address(f"{OPEN}-request"), subject="Faux courriel"
+    )
+    mail.send(forged, sender=OUTSIDE)
+    mail.delivered("mail1", "sfaure", forged)
+    found = mail.read("sfaure", forged["Message-ID"], folder="INBOX") or mail.read(
+        "sfaure", forged["Message-ID"], folder="Ind&AOk-sirables"
+    )
+    assert found, "neither in the inbox nor among the unwanted"
+    assert found[0]["From"].addresses[0].addr_spec == sympa.address(f"{OPEN}-request")
+    signatures = found[0].get_all("DKIM-Signature") or []
+    assert not [one for one in signatures if f"d={mail.domain};" in one.replace(" ", "")]
+
+
 def test_an_announcement_is_confirmed(mail: Mail, sympa: Sympa):
     """Even the moderators' own names are not enough to reach everybody."""
     message = compose(

@@ -129,7 +129,7 @@ def test_a_person_cannot_set_a_password(lab: LabUnderTest, sympa: Sympa) -> None
 
 
 def test_an_old_ticket_opens_nothing(lab: LabUnderTest, sympa: Sympa) -> None:
-    """Links of older mails signed people in; the next run forgets those that a restore brings back."""
+    """Links of older mails signed people in; those that a restore brings back are forgotten."""
     email = f"jeanne.martin@{lab.domain}"
     sympa.sql("ALTER TABLE one_time_ticket_table DISABLE TRIGGER ent_no_ticket")
     sympa.sql(
@@ -248,7 +248,7 @@ def _told(lab: LabUnderTest, sympa: Sympa, request: str) -> int:
 
 
 def test_certificates_are_verified(lab: LabUnderTest) -> None:
-    """Directory, database and sign-on by another name than their certificates' are not talked to."""
+    """Directory and sign-on by another name than their certificates' are not talked to."""
     wrong = {
         "ldap": "use Net::LDAP; exit 1 if Net::LDAP->new('ldaps://%s', verify => 'require',"
         " cafile => '/etc/ssl/certs/ca-certificates.crt')",
