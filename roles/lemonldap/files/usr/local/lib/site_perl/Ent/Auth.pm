@@ -7,8 +7,8 @@ package Ent::Auth;
 #   and used from another site) that needs no storage;
 # * a limit of failures for each login, the same whether the login exists or
 #   not (the product counts only for people it found);
-# * the state of an account is told only where that gives nothing away: « not
-#   activated » is public in the annuaire, everything else is « wrong ».
+# * the state of an account is told only where that gives nothing away: « not
+#   activated » is public in the annuaire, everything else is « wrong ».
 
 use strict;
 use warnings;
