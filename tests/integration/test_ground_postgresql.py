@@ -168,7 +168,9 @@ def test_dump_is_complete_and_private(lab: LabUnderTest, dumps: str) -> None:
         "globals",
         "harpege",
         "lemonldap",
+        "listmove",
         "portal",
+        "sympa",
     }
     for line in dumps.splitlines():
         assert re.search(r" postgres 600 [1-9]\d*$", line), line
