@@ -89,7 +89,7 @@ def test_what_the_worker_did_is_shown(lab: LabUnderTest, desk: Visitor, caller: 
     domain = f"listes.{lab.domain}"
     old, new = "O.Essai@up.univ-aix.fr", f"essai.{caller.uid}@{lab.domain}"
     assert [row[1:] for row in shown] == [
-        [f"ancienne@{domain}", "Abonnement", old, new, "Pas passé : la liste est fermée."],
+        [f"ancienne@{domain}", "Abonnement", old, new, "Pas passé\u00a0: la liste est fermée."],
         [
             f"conseil@{domain}",
             "Propriétaire",
