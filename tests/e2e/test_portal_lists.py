@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import looks
-from lab import LabUnderTest
+from lab import LabUnderTest, wait_for
 from portal_lists import Lists
 
 pytestmark = [
@@ -49,6 +49,16 @@ def go(page: Page, portal: str, sign_in: SignIn, uid: str) -> Page:
     sign_in(page, uid)
     page.get_by_role("navigation").get_by_role("link", name="Mes listes").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Mes listes de diffusion")
+
+    def answered() -> bool:
+        """Sympa, started again by another test a moment ago, may have been too slow once."""
+        page.wait_for_load_state()
+        if page.get_by_text("ne répond pas").count():
+            page.reload()
+            return False
+        return True
+
+    wait_for(answered, what="an answer of Sympa on the page")
     return page
 
 
