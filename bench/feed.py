@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from typing import Any
 
 from tests import lab as lab_module
 
-from bench import harpege_people
+from bench import harpege_people, second_slapd
 from bench.figures import Figure, save
 
 PEOPLE = int(os.environ.get("FEED_BENCH_PEOPLE", "100000"))
@@ -97,18 +95,7 @@ class Bench:
 
     def shell(self, host: str, script: str, *arguments: str, text: str | None = None) -> str:
         """Run a shell script on a host, `%s` in it being quoted arguments; what it prints."""
-        for argument in arguments:
-            script = script.replace("%s", shlex.quote(argument), 1)
-        done = subprocess.run(
-            ["docker", "exec", "-i", f"{self.lab.name}-{host}", "bash", "-c", script],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"{host}: {script.strip()[:200]} …\n{done.stderr[-2000:]}")
-        return done.stdout
+        return second_slapd.shell(self.lab, host, script, *arguments, text=text)
 
     def sql(self, statements: str) -> None:
         """Run SQL in the lab's Harpège."""
