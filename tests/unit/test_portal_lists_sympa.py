@@ -215,8 +215,8 @@ def test_no_answer_breaks_the_reader(text: bytes) -> None:
 
 
 def test_depth_has_a_bound() -> None:
-    deep = sympa_double.answer(f"<return>{'<a>' * 20}{'</a>' * 20}</return>")
-    with pytest.raises(envelope.NotAnAnswer, match="more than 16 elements"):
+    deep = sympa_double.answer(f"<return>{'<a>' * 5000}{'</a>' * 5000}</return>")
+    with pytest.raises(envelope.NotAnAnswer, match="depth"):
         envelope.result(deep)
 
 

@@ -4,9 +4,8 @@ Written out here: the WSDL that Sympa publishes names types and parts that its a
 have, so that a library which holds answers against it (zeep) refuses them; docs/portal.md.
 """
 
-from collections.abc import Sequence
-from xml.etree.ElementTree import Element, SubElement, TreeBuilder, tostring
-from xml.parsers import expat
+from lxml import etree
+from lxml.etree import QName, SubElement, _Element
 
 SERVICE = "authenticateRemoteAppAndRun"
 ACTION = f"urn:sympasoap#{SERVICE}"
@@ -14,7 +13,9 @@ ACTION = f"urn:sympasoap#{SERVICE}"
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _ENCODING = "http://schemas.xmlsoap.org/soap/encoding/"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_DEEPEST = 16  # elements in one another; Sympa's answers have 6
+_XSD = "http://www.w3.org/2001/XMLSchema"
+_SYMPA = "urn:sympasoap"
+_TYPE = QName(_XSI, "type")
 
 
 class NotAnAnswer(ValueError):  # noqa: N818
@@ -31,97 +32,69 @@ def request(application: str, password: str, person: str, call: str, *values: st
     person: their address. It goes into a list of name=value pairs with commas between them;
         the caller makes sure that it has neither (`sympa.usable`).
     """
-    envelope = Element(
-        "soap:Envelope",
-        {
-            "xmlns:soap": _SOAP,
-            "xmlns:soapenc": _ENCODING,
-            "xmlns:xsi": _XSI,
-            "xmlns:xsd": "http://www.w3.org/2001/XMLSchema",
-            "soap:encodingStyle": _ENCODING,
-        },
+    envelope = etree.Element(
+        QName(_SOAP, "Envelope"),
+        {QName(_SOAP, "encodingStyle"): _ENCODING},
+        nsmap={"soap": _SOAP, "soapenc": _ENCODING, "xsi": _XSI, "xsd": _XSD},
     )
-    body = SubElement(envelope, "soap:Body")
-    run = SubElement(body, f"sympa:{SERVICE}", {"xmlns:sympa": "urn:sympasoap"})
+    body = SubElement(envelope, QName(_SOAP, "Body"))
+    run = SubElement(body, QName(_SYMPA, SERVICE), nsmap={"sympa": _SYMPA})
     for name, value in (
         ("appname", application),
         ("apppassword", password),
         ("vars", f"USER_EMAIL={person}"),
         ("service", call),
     ):
-        SubElement(run, name, {"xsi:type": "xsd:string"}).text = value
+        SubElement(run, name, {_TYPE: "xsd:string"}).text = value
     parameters = SubElement(
         run,
         "parameters",
-        {"xsi:type": "soapenc:Array", "soapenc:arrayType": f"xsd:string[{len(values)}]"},
+        {
+            _TYPE: "soapenc:Array",
+            QName(_ENCODING, "arrayType"): f"xsd:string[{len(values)}]",
+        },
     )
     for value in values:
-        SubElement(parameters, "item", {"xsi:type": "xsd:string"}).text = value
-    text: bytes = tostring(envelope, encoding="utf-8", xml_declaration=True)
+        SubElement(parameters, "item", {_TYPE: "xsd:string"}).text = value
+    text: bytes = etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
     return text
 
 
-def result(text: bytes) -> Element:
+def result(text: bytes) -> _Element:
     """The element with the result. Raises Fault, NotAnAnswer."""
-    answer = _child(_child(_parse(text), f"{{{_SOAP}}}Body"))
-    if answer.tag == f"{{{_SOAP}}}Fault":
+    answer = _child(_child(_parse(text), QName(_SOAP, "Body")))
+    if answer.tag == QName(_SOAP, "Fault"):
         raise Fault((answer.findtext("faultstring") or "").strip())
-    if answer.tag != f"{{urn:sympasoap}}{SERVICE}Response":
+    if answer.tag != QName(_SYMPA, f"{SERVICE}Response"):
         raise NotAnAnswer(f"a {answer.tag}")
     # called return, listInfo or result, as each function of Sympa pleases
     return _child(answer)
 
 
-def items(array: Element) -> list[dict[str, str]]:
+def items(array: _Element) -> list[dict[str, str]]:
     """The structures in an array: of each, the texts of what it has."""
-    if array.get(f"{{{_XSI}}}type", "").rpartition(":")[2] != "Array":
+    if array.get(_TYPE, "").rpartition(":")[2] != "Array":
         raise NotAnAnswer(f"a result {array.tag} that is not an array")
     # SOAP::Lite puts the names of the fields into the service's namespace or into none
-    return [
-        {one.tag.rpartition("}")[2]: (one.text or "").strip() for one in item} for item in array
-    ]
+    return [{QName(one).localname: (one.text or "").strip() for one in item} for item in array]
 
 
-def _child(parent: Element, tag: str = "") -> Element:
-    found = parent.find(tag) if tag else next(iter(parent), None)
+def _child(parent: _Element, tag: QName | None = None) -> _Element:
+    found = next(iter(parent), None) if tag is None else parent.find(tag)
     if found is None:
         raise NotAnAnswer(f"no {tag or 'element'} in a {parent.tag}")
     return found
 
 
-def _parse(text: bytes) -> Element:
-    # expat by itself: a document type, and with it every entity, is refused where it begins
-    builder = TreeBuilder()
-    parser = expat.ParserCreate(namespace_separator="}")
-    depth = 0
-
-    def name(expanded: str) -> str:
-        return f"{{{expanded}" if "}" in expanded else expanded
-
-    def start(tag: str, attributes: Sequence[str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > _DEEPEST:
-            raise NotAnAnswer(f"more than {_DEEPEST} elements in one another")
-        pairs = zip(attributes[::2], attributes[1::2], strict=True)
-        builder.start(name(tag), {name(key): value for key, value in pairs})
-
-    def end(tag: str) -> None:
-        nonlocal depth
-        depth -= 1
-        builder.end(name(tag))
-
-    def refuse(*_: object) -> None:
-        raise NotAnAnswer("a document type, which SOAP forbids")
-
-    parser.ordered_attributes = True
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = builder.data
+def _parse(text: bytes) -> _Element:
+    # one for each answer: threads do not share a parser
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
     try:
-        parser.Parse(text, True)
-        return builder.close()
-    except (expat.ExpatError, AssertionError, LookupError) as error:
+        root = etree.fromstring(text, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
         raise NotAnAnswer(f"not XML: {error}") from error
+    if root.getroottree().docinfo.doctype:
+        raise NotAnAnswer("a document type, which SOAP forbids")
+    return root

@@ -3,7 +3,7 @@
 import threading
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -81,31 +81,33 @@ class Lists:
 
     def join(self, person: str, name: str, their_name: str) -> Outcome:
         """Subscribe the person."""
-        if self.fed(name):
-            return Outcome.FROM_DIRECTORY
-        try:
+
+        def join() -> Outcome:
             if self._is_on(person, name):
                 return Outcome.ALREADY_ON
             self._sympa.subscribe(person, name, their_name)
             return Outcome.JOINED if self._is_on(person, name) else Outcome.ASKED_TO_JOIN
-        except Refused:
-            return Outcome.NOT_OPEN
-        except NoSuchList:
-            return Outcome.NO_SUCH_LIST
-        except SympaUnavailable:
-            return Outcome.UNKNOWN
+
+        return self._asked(name, join, refused=Outcome.NOT_OPEN)
 
     def leave(self, person: str, name: str) -> Outcome:
         """Unsubscribe the person."""
-        if self.fed(name):
-            return Outcome.FROM_DIRECTORY
-        try:
+
+        def leave() -> Outcome:
             if not self._is_on(person, name):
                 return Outcome.ALREADY_OFF
             self._sympa.sign_off(person, name)
             return Outcome.ASKED_TO_LEAVE if self._is_on(person, name) else Outcome.LEFT
+
+        return self._asked(name, leave, refused=Outcome.NOT_TO_LEAVE)
+
+    def _asked(self, name: str, step: Callable[[], Outcome], refused: Outcome) -> Outcome:
+        if self.fed(name):
+            return Outcome.FROM_DIRECTORY
+        try:
+            return step()
         except Refused:
-            return Outcome.NOT_TO_LEAVE
+            return refused
         except NoSuchList:
             return Outcome.NO_SUCH_LIST
         except SympaUnavailable:

@@ -12,9 +12,9 @@ import threading
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element
 
 import requests
+from lxml.etree import _Element
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
@@ -139,7 +139,7 @@ class Sympa:
             raise self._failed(f"{call}: result {done!r}")
         log.info("%s to %s for %s: done or asked", call, name, person)
 
-    def _ask(self, person: str, call: str, seconds: float, *values: str) -> Element:
+    def _ask(self, person: str, call: str, seconds: float, *values: str) -> _Element:
         if not usable(person):
             raise SympaUnavailable(f"{person!r} is no address to speak of")
         if time.monotonic() < self._quiet_until:
