@@ -191,17 +191,21 @@ def test_a_run_sees_harpege_at_one_moment(lab: LabUnderTest, feed: Feed) -> None
     )
     settings = feed.settings(OTHER, schema=VIEWS)
     sleeper = _session(lab, "SELECT pg_advisory_lock(42); SELECT pg_sleep(60)")
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
-    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+        " AND datname = current_database()"
+    )
+    # pg_locks knows the locks of every service of this server
+    held = (
+        "FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+    )
     try:
-        wait_for(lambda: harpege.sql(held).strip() == "1", what="the lock")
+        wait_for(lambda: harpege.sql(f"SELECT count(*) {held}").strip() == "1", what="the lock")
         run = _start(lab, "--settings", settings, "plan", "--json")
         wait_for(lambda: harpege.sql(waits).strip() == "1", what="the feed in the middle")
         harpege.sql(person(number, "Feedentretemps") + career(number))
-        harpege.sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks"
-            " WHERE locktype = 'advisory' AND granted;"
-        )
+        harpege.sql(f"SELECT pg_terminate_backend(pid) {held}")
         said, _ = run.communicate(timeout=60)
         assert run.returncode in (0, 1), said
         assert "Feedentretemps" not in said
