@@ -7,9 +7,7 @@ ent-listmove pass LOGIN ...       look at people now (when the service is stoppe
 ent-listmove check-settings FILE  say what is wrong with a settings file
 """
 
-import argparse
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -28,21 +26,8 @@ _AWAY = (DatabaseUnavailable, DirectoryUnavailable, SympaUnavailable)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; exit status 0, or 1 when something could not be done."""
-    parser = argparse.ArgumentParser(
-        prog="ent-listmove",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--settings", type=Path, default=_SETTINGS, help="default: %(default)s")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("run", help="work until stopped")
+    parser, commands = service.command_line("ent-listmove", __doc__, _SETTINGS)
     commands.add_parser("plan", help="compare everything and change nothing, as JSON lines")
-    status = commands.add_parser("status", help="what was moved and who waits, as JSON lines")
-    status.add_argument("login", nargs="*")
-    one_pass = commands.add_parser("pass", help="look at people now")
-    one_pass.add_argument("login", nargs="+")
-    check = commands.add_parser("check-settings", help="check a settings file")
-    check.add_argument("file", type=Path)
     options = parser.parse_args(arguments)
 
     service.log()
@@ -66,8 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(worker: Worker) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
+    service.stopped_by(worker.stop)
     # a second worker ends here; a database that is away is waited for
     try:
         worker.ledger.cookie()

@@ -6,9 +6,7 @@ ent-mailmove pass LOGIN ...       look at people now (when the service is stoppe
 ent-mailmove check-settings FILE  say what is wrong with a settings file
 """
 
-import argparse
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -25,20 +23,7 @@ _SETTINGS = Path("/etc/ent/mailmove/settings.json")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; exit status 0, or 1 when something could not be done."""
-    parser = argparse.ArgumentParser(
-        prog="ent-mailmove",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--settings", type=Path, default=_SETTINGS, help="default: %(default)s")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("run", help="work until stopped")
-    status = commands.add_parser("status", help="what has been moved, as JSON lines")
-    status.add_argument("login", nargs="*")
-    one_pass = commands.add_parser("pass", help="look at people now")
-    one_pass.add_argument("login", nargs="+")
-    check = commands.add_parser("check-settings", help="check a settings file")
-    check.add_argument("file", type=Path)
+    parser, _ = service.command_line("ent-mailmove", __doc__, _SETTINGS)
     options = parser.parse_args(arguments)
 
     service.log()
@@ -53,8 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             worker = Worker(settings, ledger)
             if options.command == "pass":
                 return _passes(worker, options.login)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: worker.stop())
+            service.stopped_by(worker.stop)
             service.ready()
             worker.run()
     except (ConfigError, WorkerError) as error:
