@@ -11,20 +11,27 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from imaplib import IMAP4
 from pathlib import Path
 from typing import Any, TypeVar
 
-import testinfra
+import ldap
+from testinfra.host import Host
+
+from container import Container
+from ent.directory import DirectoryUnavailable
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
+_NOT_YET = (AssertionError, OSError, ldap.LDAPError, DirectoryUnavailable, IMAP4.error)
 
 
-def wait_for(condition: Callable[[], T], *, what: str, timeout: float = 30) -> T:
+def wait_for(condition: Callable[[], T], *, what: str, timeout: float = 90) -> T:
     """Call until it returns something true, and return that.
 
     Args:
-        condition: called again and again; an AssertionError or OSError counts as "not yet".
+        condition: called again and again; a failed assertion, or a service that does not answer,
+            counts as "not yet".
         what: named when it does not come true.
         timeout: seconds.
 
@@ -38,7 +45,7 @@ def wait_for(condition: Callable[[], T], *, what: str, timeout: float = 30) -> T
             last = condition()
             if last:
                 return last  # type: ignore[return-value]
-        except (AssertionError, OSError) as error:
+        except _NOT_YET as error:
             last = error
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {timeout} s (last: {last!r})")
@@ -89,9 +96,9 @@ class LabUnderTest:
         """Address of an inventory host."""
         return str(self.facts["hosts"][host]["address"])
 
-    def host(self, host: str) -> Any:
+    def host(self, host: str) -> Host:
         """Testinfra's view of an inventory host."""
-        return testinfra.get_host(f"docker://{self.name}-{host}")
+        return _container(f"{self.name}-{host}")
 
     def run(self, host: str, command: str, *args: str) -> Any:
         """Run a shell command on a host; ``%s`` are quoted arguments."""
@@ -136,6 +143,14 @@ def _ansible_environment() -> dict[str, str]:
         or key in ("ANSIBLE_STRATEGY", "ANSIBLE_STRATEGY_PLUGINS")
     }
     return kept | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+
+
+@functools.cache
+def _container(name: str) -> Host:
+    backend = Container(name)
+    made = Host(backend)
+    backend.set_host(made)
+    return made
 
 
 @functools.cache
