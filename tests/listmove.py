@@ -165,6 +165,26 @@ class Lists:
         """A condition: these are the subscribers of a list, and nobody else."""
         return lambda: sorted(self.subscribers(name)) == sorted(addresses)
 
+    def journal(self) -> str:
+        """What the worker has said since it was started last."""
+        return str(
+            self.lab.run(
+                "lists1",
+                "journalctl -o cat --no-pager _SYSTEMD_INVOCATION_ID="
+                "$(systemctl show -P InvocationID ent-listmove.service)",
+            ).stdout
+        )
+
+    def says(self, text: str) -> Callable[[], bool]:
+        """A condition: the worker has said this since now."""
+        before = self.journal().count(text)
+        return lambda: self.journal().count(text) > before
+
+    def compared(self) -> None:
+        """Wait until the worker, just started, has compared everything, and done what it found."""
+        wait_for(lambda: "compared with " in self.journal(), what="the comparison at the start")
+        self.idle()
+
     def idle(self) -> None:
         """Wait until nobody waits to be looked at."""
         wait_for(

@@ -3,7 +3,7 @@
 import ldap
 import pytest
 
-from ent.directory.following import useless_cookie
+from ent.directory.following import _Connection, useless_cookie
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,14 @@ from ent.directory.following import useless_cookie
 )
 def test_cookie(error: ldap.LDAPError, useless: bool) -> None:
     assert useless_cookie(error) is useless
+
+
+def test_what_comes_is_handed_over_before_it_fills_the_memory() -> None:
+    """Without a cookie, slapd tells of everybody, and gives a cookie only at the end."""
+    told: list[tuple[int, str | None]] = []
+    connection = _Connection.__new__(_Connection)
+    connection.follow(None, lambda entries, cookie: told.append((len(entries), cookie)))
+    for number in range(2500):
+        connection.syncrepl_entry(f"uid=u{number},ou=people", {"uid": [b"u"]}, str(number))
+    connection.syncrepl_set_cookie("rid=000,csn=1")
+    assert told == [(1000, None), (1000, None), (500, "rid=000,csn=1")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ent.directory import DirectoryUnavailable, Entry
 from ent.listmove.database import DatabaseUnavailable
-from ent.listmove.ledger import Wanted
+from ent.listmove.ledger import Intent, Wanted
 from ent.listmove.sympa import SympaUnavailable
 from ent.listmove.tables import Row
 from listmove_parts import AIX, EXCLUDED, MRS, NEW, Parts, fields, holder
@@ -299,3 +299,41 @@ def test_cut_off_anywhere_nothing_is_lost_doubled_or_noted_twice(
     assert parts.ledger.intended == {}
     for one in people:
         assert not [d for d in parts.worker.look(one.uid).done if d.outcome != "failed"]
+
+
+def test_preferences_are_asked_for_when_an_attempt_was_cut_off_after_its_lists() -> None:
+    old, new = f"anne@{AIX}", f"anne@{NEW}"
+    parts = Parts([Row(new, LIST, "subscriber")], [holder("anne", old)])
+    parts.ledger.intend([Intent("anne", old, new, LIST, "subscriber", merged=False)])
+    parts.worker.look("anne")
+    assert parts.sympa.asked == [(old, new)]
+    assert outcomes(parts) == [(old, new, LIST, "subscriber", "moved", "")]
+    assert parts.ledger.intended == {}
+
+
+def test_an_attempt_that_was_cut_off_is_not_made_again_for_an_address_of_somebody_else() -> None:
+    old = f"anne@{AIX}"
+    people = [holder("anne", f"anne2@{AIX}"), holder("zoe", old)]
+    parts = Parts([], people)
+    parts.ledger.intend([Intent("anne", old, f"anne@{NEW}", LIST, "subscriber", merged=False)])
+    parts.worker.look("anne")
+    assert parts.sympa.asked == []
+    assert parts.ledger.intended == {}
+
+
+def test_everything_is_compared_again_and_again() -> None:
+    parts = Parts([], [])
+    parts.worker.settings.reconcile_seconds = 0.001
+    compared = 0
+
+    def reconcile() -> None:
+        nonlocal compared
+        compared += 1
+        if compared == 2:
+            raise DirectoryUnavailable("away")
+        if compared == 4:
+            parts.worker._ended.set()
+
+    parts.worker.reconcile = reconcile
+    parts.worker._for_ever(parts.worker._compare)
+    assert compared == 4

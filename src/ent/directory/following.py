@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _REFRESH_REQUIRED = 4096  # e-syncRefreshRequired, RFC 4533, 2.6
 _POLL_SECONDS = 1
 _PAUSE_SECONDS = (1, 2, 5, 10, 30)
+_AT_ONCE = 1000  # entries; the first answer has everybody, and its cookie at the end
 
 # Entries, and the cookie up to which they are complete, or None as long as that is not said.
 Changed = Callable[[Sequence[Entry], str | None], None]
@@ -46,6 +47,8 @@ class _Connection(SyncreplConsumer, SimpleLDAPObject):  # type: ignore[misc]
 
     def syncrepl_entry(self, dn: str, attrs: dict[str, list[bytes]], uuid: str) -> None:
         self._entries.append(Entry.from_ldap(dn, attrs))
+        if len(self._entries) >= _AT_ONCE:
+            self.flush()
 
     def flush(self) -> None:
         """Hand over what has come; without a cookie it will come again, which is no harm."""

@@ -18,13 +18,15 @@ _EVERY = (
     ("admin_table", "user_admin"),
     ("exclusion_table", "user_exclusion"),
 )
-# lower() is of the index that role `subscription_migration` adds
+# lower() is of the index that role `subscription_migration` adds; ent-… are role `sympa`'s sources
 _OF = """
 SELECT user_subscriber, list_subscriber || '@' || robot_subscriber, 'subscriber',
        inclusion_ext_subscriber IS NOT NULL
+       AND coalesce(inclusion_label_subscriber, '') NOT LIKE 'ent-%%'
 FROM subscriber_table WHERE lower(user_subscriber) = ANY (%(addresses)s)
 UNION ALL
-SELECT user_admin, list_admin || '@' || robot_admin, role_admin, inclusion_ext_admin IS NOT NULL
+SELECT user_admin, list_admin || '@' || robot_admin, role_admin,
+       inclusion_ext_admin IS NOT NULL AND coalesce(inclusion_label_admin, '') NOT LIKE 'ent-%%'
 FROM admin_table WHERE lower(user_admin) = ANY (%(addresses)s)
 UNION ALL
 SELECT user_exclusion, list_exclusion || '@' || robot_exclusion, 'excluded', false
@@ -38,7 +40,7 @@ class Row:
     """Something held: by which address, as it is written there, of which list, and what.
 
     list: NAME@DOMAIN. role: subscriber, owner, editor or excluded. included: whether a data
-        source outside Sympa has put it there; then it is the source's to change.
+        source other than the directory has put it there; then it is the source's to change.
     """
 
     address: str

@@ -269,13 +269,18 @@ class Worker:
         """
         holder = self.person(uid)
         intents = self.ledger.intents(uid) if interrupted else []
-        done = self._take_up(intents, given_up=holder is None or not holder.follows)
         if holder is None or not holder.follows:
-            return Outcome(tuple(done))
+            return Outcome(tuple(self._take_up(intents, given_up=True)))
         rows = self.tables.rows(self.same_people.candidates(holder))
         there = {(row.list, row.role) for row in rows if row.address == holder.mail}
         rows = [row for row in rows if row.address != holder.mail]
-        theirs, unclear = self._owned({canonic(row.address) for row in rows}, holder)
+        begun = {canonic(one.old_address) for one in intents} - {holder.mail}
+        theirs, unclear = self._owned({canonic(row.address) for row in rows} | begun, holder)
+        movable = {canonic(row.address) for row in rows if not row.included}
+        for address in sorted(begun & theirs - movable):
+            # on no list any more, but their preferences may be there
+            self.sympa.move(address, holder.mail)
+        done = self._take_up(intents)
         done += self._report(holder, rows, {one.address: str(one) for one in unclear}, "ambiguous")
         excluded = 0
         for address in sorted(theirs):
@@ -297,7 +302,7 @@ class Worker:
         others = [one for one in self.people_with(related) if one.uid != holder.uid]
         return owned(addresses, holder, others, self.same_people)
 
-    def _take_up(self, intents: Sequence[Intent], *, given_up: bool) -> list[Done]:
+    def _take_up(self, intents: Sequence[Intent], *, given_up: bool = False) -> list[Done]:
         """Note what an attempt that was cut off did get done; the rest is made again."""
         done, remaining = self._became(intents)
         settled = intents if given_up else [one for one in intents if one not in remaining]
