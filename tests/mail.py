@@ -196,10 +196,11 @@ class Mail:
         """What rspamd finds in a stored message as if it had just come from a stranger."""
         result = self.lab.run(
             host,
-            'file=$(grep -lrF -e %s %s | head -1); test -n "$file" && '
+            'file=$(find %s -path "*/cur/*" -o -path "*/new/*" | xargs grep -lF -e %s | head -1);'
+            ' test -n "$file" && '
             'rspamc --connect /run/rspamd/controller.sock --ip 192.0.2.1 symbols "$file"',
-            message_id,
             folder,
+            message_id,
         )
         assert result.rc == 0, result.stderr
         return str(result.stdout)
@@ -222,6 +223,15 @@ class Mail:
     def flush(self, host: str) -> None:
         """Have a server try everything that waits, now."""
         assert self.lab.run(host, "postqueue -f").rc == 0
+
+    def drained(self, host: str, recipient: str) -> None:
+        """Try what waits for recipients that contain a text again, until it has left."""
+
+        def empty() -> bool:
+            self.flush(host)
+            return not self.queue(host, recipient)
+
+        wait_for(empty, what=f"mail for {recipient} leaving {host}")
 
     def sink(self) -> list[EmailMessage]:
         """What left for domains outside the lab, and ended in its sink instead."""

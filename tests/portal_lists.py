@@ -68,6 +68,7 @@ class Lists(Sympa):
         with self.lists(*lists):
             # what it keeps of the lists to join, for half a minute, is from before
             assert self.lab.run("portal1", "systemctl restart ent-portal").rc == 0
+            self.recovered()
             try:
                 yield
             finally:
@@ -103,6 +104,7 @@ class Lists(Sympa):
             # one after the other, since only some may wait for Sympa at the same time
             lambda: all(reader.look().answers for _ in range(12)),
             what="each process of the portal to ask Sympa again",
+            timeout=180,
         )
 
     def _systemctl(self, command: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from lab import REPOSITORY, LabUnderTest
 
@@ -27,6 +27,8 @@ def browser(lab: LabUnderTest) -> Iterator[Browser]:
     os.environ["ENT_CLIENT_CONTAINER"] = f"{lab.name}-client1"
     # Node must not load nss_wrapper: the names are resolved in the lab.
     preload = os.environ.pop("LD_PRELOAD", None)
+    # as everywhere: long enough for a machine with other work
+    expect.set_options(timeout=30_000)
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -91,6 +92,7 @@ def test_a_moderator_approves_in_the_pages(
     page: Page, lab: LabUnderTest, sympa: Sympa, sign_in: SignIn
 ) -> None:
     mail = Mail(lab)
+    before = {one["Message-ID"] for one in _inbox(mail, "kbenali")}
     message = compose(
         f"jeanne.martin@{lab.domain}", sympa.address(MODERATED), subject="À approuver"
     )
@@ -102,6 +104,7 @@ def test_a_moderator_approves_in_the_pages(
         lambda: any(
             MODERATED in str(one["Subject"]) or MODERATED in str(one["To"])
             for one in _inbox(mail, "kbenali")
+            if one["Message-ID"] not in before
         ),
         what="the request to the moderator",
     )
@@ -139,11 +142,12 @@ def test_writing_in_the_pages(page: Page, lab: LabUnderTest, sympa: Sympa, sign_
     page.goto(f"https://ent.{lab.domain}/connexion")
     sign_in(page, "jmartin")
     page.goto(f"{sympa.url}/compose_mail/{OPEN}")
-    page.locator("input[name=subject]").fill("Écrit dans la page")
+    subject = f"Écrit dans la page {uuid4()}"
+    page.locator("input[name=subject]").fill(subject)
     page.locator("textarea[name=body]").fill("Bonjour à tous.")
     page.locator("[name=sub_action_sendmailtolist]").first.click()
     wait_for(
-        lambda: any("Écrit dans la page" in str(m["Subject"]) for m in _inbox(mail, "sfaure")),
+        lambda: any(subject in str(one["Subject"]) for one in _inbox(mail, "sfaure")),
         what="what was written in the page",
     )
 

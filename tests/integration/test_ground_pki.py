@@ -167,7 +167,9 @@ def test_watch_warns_before_the_end(lab: LabUnderTest) -> None:
         since = lab.run("portal1", "date '+%F %T'").stdout.strip()
         assert lab.run("portal1", "systemctl start ent-certificates").rc == 0
         said = lab.run(
-            "portal1", "journalctl -u ent-certificates -p warning --since %s -o cat", since
+            "portal1",
+            "journalctl --sync; journalctl -u ent-certificates -p warning --since %s -o cat",
+            since,
         ).stdout
         assert f"{folder}/cert.pem expires within 21 days" in said
         assert "ent.univ-provence.fr/cert.pem" not in said

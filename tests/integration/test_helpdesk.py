@@ -122,7 +122,8 @@ def test_a_call_from_beginning_to_end(call: Call) -> None:
 
 def test_every_line_is_in_the_journal_as_json(call: Call) -> None:
     call.code()
-    journal = call.lab.run(HOST, "journalctl -u ent-helpdesk -n 200 -o cat --no-pager").stdout
+    read = "journalctl --sync; journalctl -u ent-helpdesk -n 200 -o cat --no-pager"
+    journal = call.lab.run(HOST, read).stdout
     found = [
         json.loads(line.partition(": ")[2])
         for line in journal.splitlines()

@@ -242,7 +242,7 @@ def test_postfix_keeps_what_does_not_fit(lab: LabUnderTest, mail: Mail, person: 
         imap.select("INBOX")
         imap.store("1:*", "+FLAGS", "\\Deleted")
         imap.expunge()
-    mail.flush("mail1")
+    mail.drained("mail1", address)
     mail.arrived(person, message, PASSWORD)
 
 

@@ -64,16 +64,6 @@ def waits(mail: Mail, host: str, text: str) -> None:
     )
 
 
-def drained(mail: Mail, host: str) -> None:
-    """Try what waits again, until it has left."""
-
-    def empty() -> bool:
-        mail.flush(host)
-        return not mail.queue(host, UID)
-
-    wait_for(empty, what=f"mail for {UID} leaving {host}", timeout=60)
-
-
 @pytest.mark.usefixtures("receiver")
 def test_directory_down_senders_are_told_to_come_back(mail: Mail, lab: LabUnderTest) -> None:
     cases = [
@@ -137,7 +127,7 @@ def test_new_server_down_and_then_the_directory_forwards_wait(
     with lab.stopped("ldap1", "slapd"):
         mail.flush("mailup1")
         waits(mail, "mailup1", "451")
-    drained(mail, "mailup1")
+    mail.drained("mailup1", UID)
     for message in messages:
         mail.delivered("mail1", UID, message)
 
@@ -153,7 +143,7 @@ def test_new_server_silent_forwards_wait(mail: Mail, lab: LabUnderTest) -> None:
             mail.send(message, server=mail.legacy_server)
         waits(mail, "mailup1", "timed out")
         assert len(mail.queue("mailup1", UID)) == 4
-    drained(mail, "mailup1")
+    mail.drained("mailup1", UID)
     for message in messages:
         mail.delivered("mail1", UID, message)
     assert mail.stored("mailup1", UID) == []
@@ -165,7 +155,7 @@ def test_mailbox_server_down_mail_waits(mail: Mail, lab: LabUnderTest) -> None:
     with lab.stopped("mail1", "dovecot"):
         mail.send(message)
         waits(mail, "mail1", "private/dovecot-lmtp")
-    drained(mail, "mail1")
+    mail.drained("mail1", UID)
     mail.delivered("mail1", UID, message)
 
 
@@ -189,7 +179,7 @@ def test_a_full_mailbox_makes_mail_wait(mail: Mail, lab: LabUnderTest, address: 
     directory.as_root(
         f"dn: {directory.dn(UID)}\nchangetype: modify\nreplace: entMailQuota\nentMailQuota: 20\n"
     )
-    drained(mail, "mail1")
+    mail.drained("mail1", UID)
     mail.delivered("mail1", UID, filling[2])
 
 
@@ -207,7 +197,7 @@ def test_a_forward_that_cannot_arrive_goes_back_to_the_sender(
             f"dn: {directory.dn(UID)}\nchangetype: modify\nreplace: supannRessourceEtat\n"
             "supannRessourceEtat: {COMPTE}I:SupannExpire\n"
         )
-    drained(mail, "mailup1")
+    mail.drained("mailup1", UID)
     bounce = mail.in_sink(OUTSIDE, message["Message-ID"])
     assert bounce["Return-Path"] == "<>"
     text = bounce.as_string()
@@ -232,7 +222,7 @@ def test_mail_that_waited_for_an_old_mailbox_follows_its_owner(
                 "supannRessourceEtat: {COMPTE}A:SupannActif\n-\n"
                 f"add: supannAutreMail\nsupannAutreMail: {NEW}\n-\nadd: mail\nmail: {NEW}\n"
             )
-            drained(mail, "mailup1")
+            mail.drained("mailup1", UID)
         mail.delivered("mail1", UID, message)
         assert mail.stored("mailup1", UID) == []
 
