@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,16 +18,17 @@ pytestmark = [
     pytest.mark.service("ldap1", "slapd"),
 ]
 STAFF, STRUCTURE, PLAIN = "st-personnels", "st-structure", "st-simple"
+CLOSED = {"subject": "Essai", "subscribe": "closed", "unsubscribe": "closed"}
+ALL_STAFF = CLOSED | {"name": STAFF, "members": {"affiliations": ["employee"]}}
 UID, OLD = "stessai", "essai.ancien@up.univ-aix.fr"
 
 
 @pytest.fixture(scope="module")
 def sympa(lab: LabUnderTest) -> Iterator[Sympa]:
     sympa = Sympa(lab)
-    closed = {"subject": "Essai", "subscribe": "closed", "unsubscribe": "closed"}
     with sympa.lists(
-        {"name": STAFF, "members": {"affiliations": ["employee"]}} | closed,
-        {"name": STRUCTURE, "members": {"structures": ["SCD", "LAB-MMSH"]}} | closed,
+        ALL_STAFF,
+        CLOSED | {"name": STRUCTURE, "members": {"structures": ["SCD", "LAB-MMSH"]}},
         {"name": PLAIN, "subject": "Simple", "owners": ["jmartin"], "moderators": ["jmartin"]},
     ):
         yield sympa
@@ -121,12 +123,7 @@ def test_owners_are_people_of_the_directory(lab: LabUnderTest, sympa: Sympa) -> 
 
 
 def test_declaring_again_changes_nothing(sympa: Sympa) -> None:
-    declared = {
-        "name": STAFF,
-        "subject": "Personnels",
-        "members": {"affiliations": ["employee"]},
-    }
-    again = sympa.declare(declared)
+    again = sympa.declare(ALL_STAFF)
     assert (again.rc, again.stdout) == (0, ""), again.stderr
 
 
@@ -148,6 +145,33 @@ def test_what_is_declared_is_kept_and_the_rest_is_the_owners(
     assert sympa.setting(PLAIN, "max_size") == "12345"
     assert sympa.members(PLAIN) == ["abonnee@ouvert.example"]
     assert sympa.declare(declared).stdout == ""
+
+
+def test_owners_do_not_choose_where_people_come_from(lab: LabUnderTest, sympa: Sympa) -> None:
+    """A data source would put everybody on their list, red list or not."""
+    sympa.declare({"name": PLAIN, "subject": "Simple", "owners": ["jmartin"]})
+    owner = Reader(lab)
+    owner.enter("jmartin")
+    page = owner.page(f"/edit_list_request/{PLAIN}/data_source")
+    assert "member_include" not in page.text
+    form = dict(re.findall(r'name="(csrftoken|serial)" value="([^"]*)"', page.text))
+    form |= {"list": PLAIN, "page": "data_source", "action_edit_list": "1"}
+    title = owner.page(f"/edit_list_request/{PLAIN}/description")
+    form |= dict(re.findall(r'name="(csrftoken|serial)" value="([^"]*)"', title.text))
+    for name, value in (
+        ("subject", "Simple, par sa propriétaire"),
+        ("member_include.0.source", "ent-logins"),
+        ("member_include.0.source_parameters", "*"),
+        ("editor_include.0.source", "ent-logins"),
+        ("editor_include.0.source_parameters", "*"),
+    ):
+        form |= {f"single_param.{name}": value, "serial": sympa.setting(PLAIN, "serial")}
+        owner.follow(owner.post(sympa.url, data=form))
+    settings = f"/var/lib/sympa/list_data/{sympa.domain}/{PLAIN}/config"
+    kept = lab.run("lists1", "cat %s", settings).stdout
+    assert "subject Simple, par sa propriétaire" in kept, "the form was not taken at all"
+    assert "member_include" not in kept
+    assert "source_parameters *" not in kept
 
 
 def test_closed_and_opened_again(sympa: Sympa) -> None:
