@@ -60,6 +60,13 @@ def test_a_members_post_arrives_signed_and_aligned(lab: LabUnderTest, mail: Mail
     assert "DMARC_POLICY_ALLOW" in judged, judged
 
 
+def test_a_new_list_takes_mail_at_once(mail: Mail, sympa: Sympa):
+    """Also while Postfix still has the table of before, as it had to look into it just now."""
+    mail.arrived("sfaure", _from_jeanne(mail, sympa, OPEN, "Avant la nouvelle liste"))
+    with sympa.lists({"name": "st-neuve", "subject": "Neuve", "members": {"structures": ["DSI"]}}):
+        mail.arrived("sfaure", _from_jeanne(mail, sympa, "st-neuve", "Dans la nouvelle liste"))
+
+
 def test_a_strict_senders_post_arrives(mail: Mail, sympa: Sympa):
     sympa.add(OPEN, OUTSIDE)
     message = compose(OUTSIDE, sympa.address(OPEN), subject="D’un domaine strict")
