@@ -78,8 +78,9 @@ def test_who_activates_is_on_the_lists_and_who_leaves_is_off(
     assert not on(STAFF)
     _activate(lab, newcomer)
     for name in (STAFF, STRUCTURE):
-        wait_for(lambda: OLD not in sympa.members(name), what=f"{OLD} off {name}")  # noqa: B023
+        wait_for(lambda name=name: OLD not in sympa.members(name), what=f"{OLD} off {name}")
         assert on(name)
+        assert OLD not in sympa.members(name), "brought back by the comparison"
     _state(lab, "A:SupannSursis")
     assert on(STAFF), "in the grace period after a departure"
     _state(lab, "S:SupannVerrouAdministratif")
