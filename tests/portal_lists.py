@@ -66,9 +66,7 @@ class Lists(Sympa):
     def shown(self, *lists: dict[str, Any]) -> Iterator[None]:
         """Lists that are there for a moment, and that the portal tells of from the beginning."""
         with self.lists(*lists):
-            # what it keeps of the lists to join, for half a minute, is from before
-            assert self.lab.run("portal1", "systemctl restart ent-portal").rc == 0
-            self.recovered()
+            self.recovered()  # what the portal keeps of the lists to join is from before
             try:
                 yield
             finally:
@@ -98,14 +96,15 @@ class Lists(Sympa):
             self.recovered()
 
     def recovered(self) -> None:
-        """Wait until no process of the portal keeps quiet after a failure any more."""
+        """Wait until the portal tells lists again, and make each of its processes ask again.
+
+        One that failed keeps quiet for some seconds, and which process answers cannot be chosen.
+        """
         reader = Reader(self.lab, "tnguyen")
-        wait_for(
-            # one after the other, since only some may wait for Sympa at the same time
-            lambda: all(reader.look().answers for _ in range(12)),
-            what="each process of the portal to ask Sympa again",
-            timeout=180,
-        )
+        reader.look()
+        done = self.lab.run("portal1", "systemctl restart ent-portal")
+        assert done.rc == 0, done.stderr
+        reader.look()
 
     def _systemctl(self, command: str) -> None:
         done = self.lab.run("lists1", f"systemctl {command}")
@@ -124,13 +123,17 @@ class Reader(Browser):
         back = self.fill_in(form, uid, lab.secret(f"person-{uid}"))
         assert self.get(back.headers["Location"]).headers["Location"] == "/mes-listes"
 
-    def look(self, path: str = "/mes-listes") -> Seen:
-        """A page of the portal."""
-        return Seen(self.get(f"{self.portal}{path}"))
+    def look(self) -> Seen:
+        """« Mes listes », once Sympa answers and the process that is asked asks it."""
+        return wait_for(
+            lambda: (seen := self.look_now()).answers and seen,
+            what="lists on the page",
+            timeout=180,
+        )
 
-    def look_when_it_answers(self) -> Seen:
-        """The page, once the process that is asked does not keep quiet after a failure."""
-        return wait_for(lambda: (seen := self.look()).answers and seen, what="lists on the page")
+    def look_now(self, path: str = "/mes-listes") -> Seen:
+        """A page of the portal, whatever it says."""
+        return Seen(self.get(f"{self.portal}{path}"))
 
     def click(self, action: str, name: str, **more: str) -> Seen:
         """Subscribe (« abonnement ») or unsubscribe (« desabonnement »); the page after it."""
@@ -138,7 +141,7 @@ class Reader(Browser):
         data = {"csrfmiddlewaretoken": key, "liste": name, **more}
         answer = self.post(f"{self.portal}/mes-listes/{action}", data=data)
         assert answer.status_code == 302, answer.text
-        return self.look(answer.headers["Location"])
+        return self.look_now(answer.headers["Location"])
 
 
 class Seen:

@@ -45,7 +45,7 @@ def reader(lab: LabUnderTest, lists: Lists, me: str) -> Reader:
     for name in (OPEN, OWNERS, CLOSED, HIDDEN):
         lists.drop(name, me)
     made = Reader(lab, "jmartin")
-    made.look_when_it_answers()
+    made.look()
     return made
 
 
@@ -99,11 +99,11 @@ def test_lists_that_are_not_shown(lists: Lists, reader: Reader, me: str) -> None
 
 def test_lists_that_do_not_exist(reader: Reader) -> None:
     assert "n’existe pas" in reader.click("abonnement", "mes-nulle-part").notice
-    assert reader.look().answers, "that is no failure of the list server"
+    assert reader.look_now().answers, "that is no failure of the list server"
 
 
 def test_roles(lab: LabUnderTest, lists: Lists) -> None:
-    own = Reader(lab, "alefevre").look_when_it_answers().own
+    own = Reader(lab, "alefevre").look().own
     assert "Propriétaire" in own[OWNERS]
     assert "Abonné" not in own[OWNERS]
 
@@ -113,14 +113,14 @@ def test_two_people_at_once_see_and_change_each_only_theirs(
 ) -> None:
     """Through Sympa's two processes, again and again: no answer comes to the wrong person."""
     other = Reader(lab, "tnguyen")
-    other.look_when_it_answers()
+    other.look()
     lists.add(HIDDEN, me)
     thine = lists.mail("tnguyen")
     lists.add(OWNERS, thine)
 
     def theirs(_: int) -> tuple[set[str], set[str]]:
         with ThreadPoolExecutor(2) as pool:
-            mine, others = pool.map(lambda one: one.look_when_it_answers().own, (reader, other))
+            mine, others = pool.map(lambda one: one.look().own, (reader, other))
         ours = {HIDDEN, OWNERS}
         return ours & mine.keys(), ours & others.keys()
 
@@ -144,11 +144,11 @@ def test_without_sympa_the_portal_is_whole(lists: Lists, reader: Reader, fault: 
         "nginx": lambda: without_nginx(lists),
     }
     with faults[fault]():
-        seen = reader.look()
+        seen = reader.look_now()
         assert not seen.answers
         assert "Vos abonnements ne sont pas en cause." in seen.text
         assert "n’a peut-être pas été prise en compte" in reader.click("abonnement", OPEN).notice
-        assert "Bonjour Jeanne" in reader.look("/").text
+        assert "Bonjour Jeanne" in reader.look_now("/").text
     assert OPEN in reader.look().open
 
 
@@ -160,12 +160,12 @@ def test_a_list_server_that_hangs_slows_nobody_else(
     It does not wait for one of them: the slowest answer to it comes before theirs.
     """
     with lists.hanging(), ThreadPoolExecutor(24) as pool:
-        waiting = [pool.submit(reader.look) for _ in range(16)]
-        homes = [pool.submit(reader.look, "/") for _ in range(8)]
+        waiting = [pool.submit(reader.look_now) for _ in range(16)]
+        homes = [pool.submit(reader.look_now, "/") for _ in range(8)]
         slowest = max(one.result().seconds for one in homes)
         assert not any(one.result().answers for one in waiting)
         assert slowest < max(one.result().seconds for one in waiting)
-    reader.look_when_it_answers()
+    reader.look()
 
 
 def test_the_password_is_in_the_settings_file_only(lab: LabUnderTest) -> None:
