@@ -215,7 +215,9 @@ def main():
         },
         supports_check_mode=True,
     )
-    state = json.loads(psql(module, STATE))
+    # check mode on a bare host: the server was not installed before, so everything is to be made
+    bare = module.check_mode and not module.get_bin_path("psql")
+    state = {"roles": {}, "databases": {}} if bare else json.loads(psql(module, STATE))
     steps = plan(
         state, module.params["roles"], module.params["databases"], module.params["icu_locale"]
     )
