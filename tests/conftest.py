@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import lab as lab_module
 from mail import Mail
+
+# How long a machine takes for an example says nothing of what is tested.
+settings.register_profile("ent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ent")
 
 _REPORTS = lab_module.REPOSITORY / ".cache" / "report"
 _JOURNAL_LINES = 40

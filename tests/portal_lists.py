@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -46,7 +47,10 @@ class Lists(Sympa):
         assert put.rc == 0, put.stderr
         archive = f"/var/lib/sympa/arc/{self.address(name)}"
         wait_for(
-            lambda: self.lab.run("lists1", f"grep -rqF %s {archive}", subject).rc == 0,
+            # its pages are made after the text is stored
+            lambda: (
+                self.lab.run("lists1", f"grep -rqF --include='thrd*' %s {archive}", subject).rc == 0
+            ),
             what="the message in the archive",
         )
 
@@ -96,15 +100,21 @@ class Lists(Sympa):
             self.recovered()
 
     def recovered(self) -> None:
-        """Wait until the portal tells lists again, and make each of its processes ask again.
+        """Wait until Sympa answers each process of the portal, and none keeps quiet any more.
 
-        One that failed keeps quiet for some seconds, and which process answers cannot be chosen.
+        One that failed does for some seconds, and which process answers cannot be chosen. So they
+        are started again, and several looks at once go well: through all of theirs and of Sympa's.
         """
         reader = Reader(self.lab, "tnguyen")
         reader.look()
-        done = self.lab.run("portal1", "systemctl restart ent-portal")
-        assert done.rc == 0, done.stderr
-        reader.look()
+
+        def anew() -> bool:
+            done = self.lab.run("portal1", "systemctl restart ent-portal")
+            assert done.rc == 0, done.stderr
+            with ThreadPoolExecutor(2) as pool:
+                return all(pool.map(lambda _: reader.look_now().answers, range(8)))
+
+        wait_for(anew, what="every process of the portal to tell lists", timeout=180)
 
     def _systemctl(self, command: str) -> None:
         done = self.lab.run("lists1", f"systemctl {command}")

@@ -98,7 +98,13 @@ class Sympa:
 
     def include(self, name: str, role: str = "member") -> Any:
         """Compare a list with the directory now, instead of in a while."""
-        return self.cli("include", f"--role={role}", self.address(name))
+
+        def included() -> Any:
+            """Unless Sympa's own task is at it: then nothing was done."""
+            done = self.cli("include", "--lang=en", f"--role={role}", self.address(name))
+            return None if "was skipped" in done.stdout + done.stderr else done
+
+        return wait_for(included, what=f"{name} compared with the directory")
 
     def sql(self, statement: str) -> list[list[str]]:
         """Run SQL as the database's administrator; rows as texts."""

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import looks
-from lab import LabUnderTest, wait_for
+from lab import LabUnderTest
 from portal_lists import Lists
 
 pytestmark = [
@@ -43,30 +43,26 @@ def portal(lab: LabUnderTest) -> str:
     return f"https://ent.{lab.domain}"
 
 
-def go(page: Page, portal: str, sign_in: SignIn, uid: str) -> Page:
+def go(page: Page, lab: LabUnderTest, sign_in: SignIn, uid: str) -> Page:
     """Sign in at the portal, and to the lists by its navigation."""
-    page.goto(f"{portal}/connexion")
+    page.goto(f"https://ent.{lab.domain}/connexion")
     sign_in(page, uid)
     page.get_by_role("navigation").get_by_role("link", name="Mes listes").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Mes listes de diffusion")
 
-    def answered() -> bool:
-        """Sympa, started again by another test a moment ago, may have been too slow once."""
-        page.wait_for_load_state()
-        if page.get_by_text("ne répond pas").count():
-            page.reload()
-            return False
-        return True
-
-    wait_for(answered, what="an answer of Sympa on the page")
+    page.wait_for_load_state()
+    if page.get_by_text("ne répond pas").count():
+        # started again by another test a moment ago, and too slow once
+        Lists(lab).recovered()
+        page.reload()
     return page
 
 
 @pytest.fixture
-def jmartin(page: Page, portal: str, lists: Lists, sign_in: SignIn) -> Page:
+def jmartin(page: Page, lab: LabUnderTest, lists: Lists, sign_in: SignIn) -> Page:
     for name in (BIKES, COUNCIL, CHOIR):
         lists.drop(name, lists.mail("jmartin"))
-    return go(page, portal, sign_in, "jmartin")
+    return go(page, lab, sign_in, "jmartin")
 
 
 def own(page: Page) -> Locator:
@@ -97,7 +93,7 @@ def test_subscribe_and_unsubscribe_with_one_click(jmartin: Page, lists: Lists) -
 
 @pytest.mark.guide("G1b")
 def test_a_list_whose_owners_decide(
-    jmartin: Page, lists: Lists, browser: Browser, portal: str, sign_in: SignIn
+    jmartin: Page, lists: Lists, browser: Browser, lab: LabUnderTest, sign_in: SignIn
 ) -> None:
     others(jmartin).get_by_role("button", name=f"S’abonner à la liste {COUNCIL}").click()
     expect(jmartin.get_by_role("status")).to_contain_text("demande l’accord de ses propriétaires")
@@ -108,7 +104,7 @@ def test_a_list_whose_owners_decide(
     looks.look(jmartin, "portal-lists-asked", picture=False)
     context = browser.new_context(locale="fr-FR")
     try:
-        owner = go(context.new_page(), portal, sign_in, "alefevre")
+        owner = go(context.new_page(), lab, sign_in, "alefevre")
         expect(own(owner).locator(f"#liste-{COUNCIL}")).to_contain_text("Propriétaire")
     finally:
         context.close()
@@ -132,14 +128,14 @@ def test_archives_and_page_of_the_list_without_a_second_password(
 
 @pytest.mark.guide("G1b")
 def test_everybody_sees_only_theirs(
-    jmartin: Page, browser: Browser, portal: str, sign_in: SignIn
+    jmartin: Page, browser: Browser, lab: LabUnderTest, sign_in: SignIn
 ) -> None:
     others(jmartin).get_by_role("button", name=f"S’abonner à la liste {BIKES}").click()
     expect(own(jmartin).get_by_role("heading", name=BIKES)).to_be_visible()
     expect(own(jmartin).get_by_role("heading", name=CHOIR)).to_have_count(0)
     context = browser.new_context(locale="fr-FR")
     try:
-        theirs = go(context.new_page(), portal, sign_in, "tnguyen")
+        theirs = go(context.new_page(), lab, sign_in, "tnguyen")
         expect(own(theirs).get_by_role("heading", name=CHOIR)).to_be_visible()
         expect(own(theirs).get_by_role("heading", name=BIKES)).to_have_count(0)
         expect(others(theirs).get_by_role("heading", name=BIKES)).to_be_visible()
@@ -160,12 +156,12 @@ def test_the_page_is_whole_without_sympa(jmartin: Page, portal: str, lists: List
 
 
 def test_with_the_keyboard_and_without_scripts(
-    browser: Browser, portal: str, lists: Lists, sign_in: SignIn
+    browser: Browser, lab: LabUnderTest, lists: Lists, sign_in: SignIn
 ) -> None:
     lists.drop(BIKES, lists.mail("jmartin"))
     context = browser.new_context(java_script_enabled=False)
     try:
-        page = go(context.new_page(), portal, sign_in, "jmartin")
+        page = go(context.new_page(), lab, sign_in, "jmartin")
         button = others(page).get_by_role("button", name=f"S’abonner à la liste {BIKES}")
         button.focus()
         page.keyboard.press("Enter")

@@ -557,7 +557,8 @@ def test_no_secret_is_kept_or_logged(lab: LabUnderTest, people: People, visitor:
     sessions = sql(lab, "SELECT string_agg(session_data, ' ') FROM annuaire.django_session")
     logs = lab.run(
         "annuaire1",
-        "journalctl -u ent-annuaire -u nginx --since=-5min --no-pager; cat /var/log/nginx/*.log",
+        "journalctl --sync; journalctl -u ent-annuaire -u nginx --since=-5min --no-pager;"
+        " cat /var/log/nginx/*.log",
     ).stdout
     assert "activated: t5.secret" in logs
     for text in (dump.stdout, sessions, logs):

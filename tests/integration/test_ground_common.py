@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab import LabUnderTest
+from lab import LabUnderTest, wait_for
 
 
 def test_time_zone_is_effective(lab: LabUnderTest) -> None:
@@ -32,6 +32,12 @@ def test_french_sorting_is_there(lab: LabUnderTest) -> None:
 
 def test_security_upgrades_would_run(lab: LabUnderTest) -> None:
     """A dry run succeeds and takes packages from the security archive alone."""
+    looking = "systemctl is-active apt-daily.service apt-daily-upgrade.service"
+    wait_for(
+        lambda: not {"active", "activating"} & set(lab.run("portal1", looking).stdout.split()),
+        what="the day's own look at upgrades to be over",
+        timeout=300,
+    )
     run = lab.run("portal1", "unattended-upgrade --dry-run --verbose")
     log = lab.run("portal1", "tail -n 40 /var/log/unattended-upgrades/unattended-upgrades.log")
     assert run.rc == 0, run.stderr

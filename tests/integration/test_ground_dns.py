@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import struct
+from contextlib import suppress
 
 import pytest
 
@@ -121,7 +122,8 @@ def test_nobody_upstream_hears_of_the_lab(lab: LabUnderTest) -> None:
             sent.append(_asked_upstream(lab) - before)
         assert min(sent) == 0, domain
     before = _asked_upstream(lab)
-    ask(lab, f"{secrets.token_hex(8)}.example.org", "A")
+    with suppress(TimeoutError):  # it is asked; whether it answers is another matter
+        ask(lab, f"{secrets.token_hex(8)}.example.org", "A")
     assert _asked_upstream(lab) > before
 
 

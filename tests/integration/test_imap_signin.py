@@ -247,7 +247,9 @@ def test_nothing_in_clear(lab: LabUnderTest, mail: Mail) -> None:
 def test_the_journal_tells_no_secret(lab: LabUnderTest, mail: Mail, person: str) -> None:
     from_client(lab, mail, f"{person}:faux-secret-8842")
     sign_in(mail, person)
-    journal = lab.run("mail1", "journalctl -u dovecot -n 300 --no-pager -o cat").stdout
+    journal = lab.run(
+        "mail1", "journalctl --sync; journalctl -u dovecot -n 300 --no-pager -o cat"
+    ).stdout
     assert person in journal
     for secret in (
         "faux-secret-8842",

@@ -46,6 +46,7 @@ def lists(hosts: Lists) -> Iterator[Lists]:
         "lists1",
         "systemctl reset-failed ent-listmove.service; systemctl start ent-listmove.service",
     )
+    hosts.idle()  # it writes down what it did after it did it
     hosts.forget(UID, OTHER)
     _clear(hosts)
 

@@ -222,7 +222,7 @@ def test_journals_hold_no_contents(lab: LabUnderTest, mail: Mail) -> None:
             f"dn: {directory.dn(uid)}\nchangetype: modify\nreplace: supannRessourceEtat\n"
             "supannRessourceEtat: {COMPTE}I:SupannExpire\n"
         )
-        mail.flush("mail1")
+        mail.drained("mail1", uid)
         mail.in_sink(OUTSIDE, kept["Message-ID"])  # goes back
         forget(lab, uid)
     for host, told in (("mail1", own), ("mailup1", old)):

@@ -528,7 +528,7 @@ def test_hostile_input_gets_a_clean_answer(client: Client, text: str) -> None:
 
 
 @given(st.text(max_size=120), st.text(max_size=20), st.text(max_size=120))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_input_gets_a_clean_answer(name: str, profile: str, structure: str) -> None:
     client = Client(headers=annuaire_app.HEADERS)
     response = client.get("/recherche", {"nom": name, "profil": profile, "structure": structure})

@@ -648,7 +648,7 @@ EVENTS: list[Callable[[int], Dossier | None]] = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -253,7 +253,7 @@ def keyed(rows: list[Row]) -> set[Row]:
     return set({(row.address, row.list, row.role): row for row in rows}.values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(ROWS, max_size=12).map(keyed), st.lists(st.integers(0, 6), max_size=8))
 def test_cut_off_anywhere_nothing_is_lost_doubled_or_noted_twice(
     rows: set[Row], cuts: list[int]

@@ -302,7 +302,7 @@ def test_a_server_that_does_not_answer_is_left(
 def test_a_server_that_answers_drop_by_drop_is_left(
     server: SympaDouble, lists: Sympa, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sympa, "_TO_READ", 0.3)
+    monkeypatch.setattr(sympa, "_TO_READ", 1.5)
     server.drip = 0.05  # each byte within the limit, 30 seconds for all
     with pytest.raises(SympaUnavailable, match="takes more than"):
         lists.of(ME)

@@ -24,7 +24,7 @@ from ent.portal.lists.config import ListsConfig
 log = logging.getLogger(__name__)
 
 _CONNECT = 1.0  # seconds
-_TO_READ = 2.0  # seconds for the lists of one person
+_TO_READ = 4.0  # seconds for the lists of one person
 _TO_READ_ALL = 5.0  # seconds for all lists, of which Sympa asks one by one who may see them
 _TO_ACT = 6.0  # seconds when Sympa writes to its database and sends messages
 _LONGEST = 4 * 1024 * 1024  # bytes of an answer; a list takes about 500
