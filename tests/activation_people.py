@@ -226,12 +226,11 @@ def recovered(lab: LabUnderTest) -> None:
     page = Visitor(lab).path("ygarnier")
 
     def there() -> bool:
-        def status() -> int:
-            return Visitor(lab).get(page).status_code
-
         # more than nginx takes from one address says nothing of the processes behind it
         heard = wait_for(
-            lambda: (one := status()) != requests.codes.too_many and one,
+            lambda: (
+                (code := Visitor(lab).get(page).status_code) != requests.codes.too_many and code
+            ),
             what="nginx to let requests pass",
         )
         return heard == requests.codes.ok
