@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ent.lab import docker, preflight, settings
+from ent.lab import docker, limits, preflight, settings
+from ent.lab.limits import Reading
 from ent.lab.settings import Lab, LabError
 
 LAB = Lab("ent", "10.213.7")
@@ -34,10 +35,19 @@ def test_too_little_disk_and_memory_give_value_and_limit() -> None:
     assert "Available memory: 1.0 GiB; needed: 3 GiB" in str(found[1])
 
 
-def test_too_few_inotify_instances_are_named_with_the_command() -> None:
-    assert preflight.watches(60, 128, 6) == []
-    (found,) = preflight.watches(100, 128, 6)
-    assert "128, of which 100 are in use" in str(found)
+def test_without_root_a_limit_that_is_too_low_is_named_with_the_command() -> None:
+    (short,) = limits.short({"fs.inotify.max_user_instances": Reading(128, 100)}, 6)
+    (found,) = preflight.kernel([short], root=False, fixed={short.name})
+    assert "fs.inotify.max_user_instances: 128, of which 100 are in use; needed: 148" in str(found)
+    assert "sysctl -w fs.inotify.max_user_instances=1024" in str(found)
+    assert "read-only" not in str(found)
+
+
+def test_root_is_told_only_of_a_limit_that_cannot_be_written() -> None:
+    (short,) = limits.short({"fs.inotify.max_user_instances": Reading(128, 100)}, 6)
+    assert preflight.kernel([short], root=True, fixed=set()) == []
+    (found,) = preflight.kernel([short], root=True, fixed={short.name})
+    assert "read-only /proc/sys" in str(found)
     assert "sysctl -w fs.inotify.max_user_instances=1024" in str(found)
 
 

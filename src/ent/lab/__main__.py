@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import browser, controller, docker, image, leftovers, preflight, report, settings
+from . import browser, controller, docker, image, leftovers, limits, preflight, report, settings
 from .phases import fail, in_parallel, phase, say
 from .settings import REPOSITORY, Lab, LabError
 
@@ -38,7 +38,9 @@ def _only_one(lab: Lab) -> Iterator[None]:
 
 
 def _check(lab: Lab, tests: bool, done: str = "nothing was changed") -> list[str]:
-    """Look at the machine, changing nothing; the Debian packages that it lacks.
+    """Look at the machine, and as root raise run-time limits; the Debian packages that it lacks.
+
+    A machine with any other fault is left as it is.
 
     Args:
         lab: the lab that is to be.
@@ -52,6 +54,17 @@ def _check(lab: Lab, tests: bool, done: str = "nothing was changed") -> list[str
     if problems:
         listed = "\n\n".join(str(problem) for problem in problems)
         raise LabError(f"this machine is not ready, and {done}.\n\n{listed}")
+    for shortage in preflight.kernel_shortages(lab) if os.geteuid() == 0 else ():
+        try:
+            told = limits.lift(shortage)
+        except OSError as error:
+            raise LabError(
+                f"{shortage.name} is {shortage.found}; needed: {shortage.needed}. It cannot be "
+                f"raised: {error}. Raise it on the machine that runs this kernel: "
+                f"sysctl -w {shortage.name}={shortage.target}"
+            ) from None
+        if told:
+            say(f"    {told}")
     return packages
 
 
@@ -63,7 +76,7 @@ def _provide(lab: Lab, tests: bool, packages: list[str]) -> None:
             controller.install_packages(lab, packages)
             controller.ensure_engine(lab)
         # now with what only a running engine can tell
-        _check(lab, tests, "only packages were installed and the engine was started")
+        _check(lab, tests, "beyond what is said above nothing was changed")
     in_parallel(
         ("Python environment and applications", lambda: _python(lab, tests)),
         ("Base image", lambda: image.ensure(lab)),

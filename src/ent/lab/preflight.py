@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from . import docker
+from . import docker, limits
+from .limits import Shortage
 from .settings import REPOSITORY, Lab
 
 MIN_DISK_GIB = 8.0
 MIN_MEMORY_GIB = 3.0
 MIN_DOCKER = (20, 10)
-# systemd and journald in each container, measured: 5 to 6; with some to spare.
-INOTIFY_PER_HOST = 8
 MIN_PYTHON = (3, 11)
 MAX_PYTHON = (3, 14)  # the first that the locked versions were not tried with
 
@@ -95,27 +94,28 @@ def room(disk: dict[str, int], memory: int) -> list[Problem]:
     return problems
 
 
-def watches(used: int, limit: int, hosts: int) -> list[Problem]:
-    """Enough inotify instances for the systemd of every host: without, it ends with status 255.
+def kernel(shortages: list[Shortage], root: bool, fixed: set[str]) -> list[Problem]:
+    """Limits of the kernel that are too low and that this command cannot raise itself.
 
     Args:
-        used: instances that root's processes hold now.
-        limit: fs.inotify.max_user_instances.
-        hosts: how many containers will start.
+        shortages: what is too low for the lab.
+        root: whether this process is root's.
+        fixed: names of those that this process may not write.
 
     """
-    needed = used + hosts * INOTIFY_PER_HOST
-    if needed <= limit:
-        return []
-    return [
-        Problem(
-            "fs.inotify.max_user_instances",
-            f"{limit}, of which {used} are in use",
-            f"{needed}",
-            f"sysctl -w fs.inotify.max_user_instances={max(1024, 2 * needed)}   (and in "
-            "/etc/sysctl.d/ to keep it), or end another lab",
-        )
-    ]
+    problems = []
+    for short in shortages:
+        if root and short.name not in fixed:
+            continue
+        remedy = f"sysctl -w {short.name}={short.target}   (to keep it: {limits.kept(short)})"
+        if root:
+            remedy += (
+                ". It cannot be written here, as in a container with a read-only /proc/sys: do it "
+                "on the machine that runs this kernel"
+            )
+        remedy += ", or end another lab"
+        problems.append(Problem(short.name, short.found, f"{short.needed} ({short.why})", remedy))
+    return problems
 
 
 def engine(found: docker.Engine, root: bool, missing: list[str]) -> list[Problem]:
@@ -230,10 +230,18 @@ def owner(lab: Lab, containers: dict[str, str]) -> list[Problem]:
     ]
 
 
+def kernel_shortages(lab: Lab) -> list[Shortage]:
+    """Limits of the kernel that are too low to start this lab's hosts; none when they run."""
+    if docker.running(lab):
+        return []
+    return limits.short(limits.read(), len(_HOSTS.findall(_INVENTORY.read_text())))
+
+
 def examine(lab: Lab, missing_packages: list[str]) -> list[Problem]:
     """Look at this machine; every problem found, in reading order."""
     found = docker.find_engine()
     running = docker.running(lab)
+    shortages = kernel_shortages(lab)
     paths = {str(REPOSITORY): shutil.disk_usage(REPOSITORY).free}
     if found.root and Path(found.root).exists():
         paths[found.root] = shutil.disk_usage(found.root).free
@@ -242,7 +250,9 @@ def examine(lab: Lab, missing_packages: list[str]) -> list[Problem]:
             _os_release(), platform.machine(), (sys.version_info.major, sys.version_info.minor)
         ),
         *room(paths, _available_memory() if not running else 2**40),
-        *(watches(*_inotify(), len(_HOSTS.findall(_INVENTORY.read_text()))) if not running else []),
+        *kernel(
+            shortages, os.geteuid() == 0, {s.name for s in shortages if not limits.writable(s)}
+        ),
         *engine(found, os.geteuid() == 0, missing_packages),
     ]
     known = docker.networks() if found.version else None
@@ -257,19 +267,6 @@ def _os_release() -> dict[str, str]:
         return platform.freedesktop_os_release()
     except OSError:
         return {}
-
-
-def _inotify() -> tuple[int, int]:
-    """Root's inotify instances that this process can see, and the limit for each user."""
-    used = 0
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if process.stat().st_uid == 0:
-                targets = (entry.readlink() for entry in (process / "fd").iterdir())
-                used += sum(str(target) == "anon_inode:inotify" for target in targets)
-        except OSError:  # ended meanwhile, or not ours to see
-            continue
-    return used, int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
 
 
 def _available_memory() -> int:
