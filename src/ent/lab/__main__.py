@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import shlex
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from . import browser, controller, docker, image, leftovers, limits, preflight, report, settings
+from . import browser, controller, docker, image, limits, preflight, report, settings, turns
 from .phases import fail, in_parallel, phase, say
 from .settings import REPOSITORY, Lab, LabError
-
-
-@contextmanager
-def _only_one(lab: Lab) -> Iterator[None]:
-    """One command at a time changes a lab; what a killed one left running is ended first."""
-    lab.state.mkdir(parents=True, exist_ok=True)
-    with (lab.state / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise LabError(
-                f"Lab {lab.name!r} is being changed by process {lock.read().strip()}. "
-                "Wait until it has ended, or use another lab: make up LAB=name"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()} ({' '.join(sys.argv[1:])})\n")
-        lock.flush()
-        leftovers.end(lab)
-        yield
 
 
 def _check(lab: Lab, tests: bool, done: str = "nothing was changed") -> list[str]:
@@ -90,15 +66,10 @@ def _python(lab: Lab, tests: bool) -> None:
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:
     packages = _check(lab, tests=False)
-    with _only_one(lab):
+    with turns.only_one(lab):
         _provide(lab, False, packages)
         command = ["ansible-playbook", "playbooks/lab/up.yml", *shlex.split(options.ansible)]
-        code = subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env={**_play_environment(lab), **leftovers.mark(lab)},
-            check=False,
-        ).returncode
+        code = turns.run(lab, command, _play_environment(lab))
     if code:
         raise LabError(
             "the lab is not complete; the message is above, all of it in "
@@ -118,7 +89,7 @@ def _play_environment(lab: Lab) -> dict[str, str]:
 
 
 def _down(lab: Lab) -> int:
-    with _only_one(lab):
+    with turns.only_one(lab) as inside:
         if docker.find_engine().version is None:
             if lab.state.exists() and docker.find_engine().installed and os.geteuid() == 0:
                 controller.ensure_engine(lab)  # it may hold containers of this lab
@@ -127,12 +98,12 @@ def _down(lab: Lab) -> int:
         if docker.find_engine().version is not None:
             for name in docker.remove(lab):
                 say(f"removed {name}")
-        shutil.rmtree(lab.state)
+        turns.forget(lab, inside)
     say(f"lab {lab.name!r} is gone; the caches (.venv, .cache, base image) stay for the next one")
     return 0
 
 
-# run: a command in Ansible's environment of the lab; verify: in that of its tests.
+# run: a command that changes the lab, in Ansible's environment; verify: one in that of its tests.
 _COMMANDS = ("up", "down", "status", "browser", "ready", "run", "verify")
 
 
@@ -164,10 +135,11 @@ def main() -> int:
             case "ready":
                 _provide(lab, True, _check(lab, tests=True))
                 return 0
+            case "run":
+                with turns.only_one(lab):
+                    return turns.run(lab, options.arguments, _play_environment(lab))
             case _:
-                environment = _play_environment(lab)
-                if options.command == "verify":
-                    environment |= report.test_environment(lab)
+                environment = _play_environment(lab) | report.test_environment(lab)
                 return subprocess.run(
                     options.arguments, cwd=REPOSITORY, env=environment, check=False
                 ).returncode

@@ -15,12 +15,26 @@ from pathlib import Path
 from .settings import Lab, LabError
 
 _VARIABLE = "ENT_RUN"
+_HOLDER = "ENT_RUN_HOLDER"
 _SECONDS = 10
 
 
 def mark(lab: Lab) -> dict[str, str]:
-    """Environment of processes that work on this lab."""
-    return {_VARIABLE: str(lab.state)}
+    """Environment of processes that work on this lab, for this one, which holds its lock."""
+    return {_VARIABLE: str(lab.state), _HOLDER: str(os.getpid())}
+
+
+def take_off(lab: Lab) -> str:
+    """Take the mark off what this process starts, such as an engine, which outlives it.
+
+    Returns:
+        number of the process that holds the lock and started this one under it, or nothing.
+
+    """
+    if os.environ.get(_VARIABLE) != str(lab.state):
+        return ""
+    del os.environ[_VARIABLE]
+    return os.environ.pop(_HOLDER, "?")
 
 
 def find(lab: Lab) -> list[int]:
