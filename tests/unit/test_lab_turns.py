@@ -75,6 +75,7 @@ def test_a_command_inside_goes_on_and_leaves_its_parents_and_their_lock(reposito
         check=True,
     )
     assert result.stdout == "inside True ['lock']\nended with 0\n"
+    assert not LAB.state.exists()
 
 
 def test_meanwhile_another_command_is_refused_and_told_who_is_at_it(repository: Path) -> None:

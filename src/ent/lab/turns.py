@@ -55,7 +55,11 @@ def only_one(lab: Lab) -> Iterator[bool]:
         lock.write(f"{os.getpid()} ({' '.join(sys.argv[1:])})\n")
         lock.flush()
         leftovers.end(lab)
-        yield False
+        try:
+            yield False
+        finally:
+            if lab.state.exists() and [path.name for path in lab.state.iterdir()] == ["lock"]:
+                forget(lab, inside=False)  # a command inside removed the rest
 
 
 def _take(lab: Lab) -> tuple[IO[str], str]:
