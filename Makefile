@@ -36,8 +36,7 @@ browser: ## open the portal in this machine's Chromium or Chrome
 	@$(lab) browser
 
 test: ## everything: lint, unit tests, and the whole stack in a lab of its own
-	@PYTHONPATH=src $(PYTHON) -m ent.lab --lab enttest ready
-	@.venv/bin/tox run-parallel --parallel all --parallel-live --parallel-no-spinner
+	@PYTHONPATH=src $(PYTHON) -m ent.lab --lab enttest test
 
 verify: ## the tests of a running lab, against the lab that is up (TESTS=tests/e2e, ...)
 	@$(lab) ready

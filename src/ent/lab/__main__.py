@@ -7,8 +7,9 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 
-from . import browser, controller, docker, image, limits, preflight, report, settings, turns
+from . import browser, controller, docker, image, limits, preflight, report, settings, times, turns
 from .phases import fail, in_parallel, phase, say
 from .settings import REPOSITORY, Lab, LabError
 
@@ -103,8 +104,33 @@ def _down(lab: Lab) -> int:
     return 0
 
 
+def _test(lab: Lab) -> int:
+    """Everything, with a table of what took how long; it is printed last, whatever happens."""
+    times.forget()
+    start = time.monotonic()
+    try:
+        with times.noted("environment", "ready") as ready:
+            ready.status = _ready(lab)
+        if ready.status == 0:
+            tox = [str(controller.VENV / "bin" / "tox"), "run-parallel", "--parallel", "all"]
+            options = ["--parallel-live", "--parallel-no-spinner", "--result-json", str(times.TOX)]
+            return subprocess.run([*tox, *options], cwd=REPOSITORY, check=False).returncode
+        return ready.status
+    finally:
+        sys.stderr.flush()
+        say("\n" + times.table(times.found(), time.monotonic() - start))
+
+
+def _ready(lab: Lab) -> int:
+    try:
+        _provide(lab, True, _check(lab, tests=True))
+    except LabError as error:
+        return fail(error)
+    return 0
+
+
 # run: a command that changes the lab, in Ansible's environment; verify: one in that of its tests.
-_COMMANDS = ("up", "down", "status", "browser", "ready", "run", "verify")
+_COMMANDS = ("up", "down", "status", "browser", "ready", "test", "run", "verify")
 
 
 def main() -> int:
@@ -133,8 +159,9 @@ def main() -> int:
             case "browser":
                 return browser.open_browser(lab)
             case "ready":
-                _provide(lab, True, _check(lab, tests=True))
-                return 0
+                return _ready(lab)
+            case "test":
+                return _test(lab)
             case "run":
                 with turns.only_one(lab):
                     return turns.run(lab, options.arguments, _play_environment(lab))
