@@ -23,17 +23,21 @@ def test_the_table_names_phases_times_and_what_failed() -> None:
     phases = [
         Phase("environment", "ready", 12.34, 0),
         Phase("lint", "ruff check", 0.4, 0),
+        Phase("lint", "mypy", 149.6, 0),
         Phase("lab", "converge", 482, 0),
         Phase("lab", "verify", 59.99, 1),
         Phase("lab", "destroy", 20, None),
     ]
     assert times.table(phases, 3661).splitlines() == [
-        "environment  ready                 12.3 s",
-        "lint         ruff check             0.4 s",
-        "lab          converge          8 min 02 s",
-        "             verify            1 min 00 s  FAILED (exit status 1)",
-        "             destroy               20.0 s  FAILED (did not end)",
-        "whole                         61 min 01 s",
+        "environment               12.3 s",
+        "lint                  2 min 30 s",
+        "  ruff check               0.4 s",
+        "  mypy                2 min 30 s",
+        "lab                   9 min 22 s  FAILED (exit status 1)",
+        "  converge            8 min 02 s",
+        "  verify              1 min 00 s  FAILED (exit status 1)",
+        "  destroy                 20.0 s  FAILED (did not end)",
+        "whole                61 min 01 s",
         "failed: lab verify, lab destroy",
     ]
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -95,20 +96,29 @@ def command_name(command: list[str]) -> str:
 
 def table(phases: Iterable[Phase], whole: float) -> str:
     """The table of a run that took so many seconds; last, which phases failed."""
-    rows, failed, before = [], [], ""
-    for phase in phases:
-        verdict = ""
-        if phase.status != 0:
-            how = "did not end" if phase.status is None else f"exit status {phase.status}"
-            verdict = f"  FAILED ({how})"
-            failed.append(f"{phase.part} {phase.name}")
-        shown = phase.part if phase.part != before else ""
-        before = phase.part
-        rows.append(f"{shown:<12} {phase.name:<16} {_clock(phase.seconds):>11}{verdict}")
-    rows.append(f"{'whole':<12} {'':<16} {_clock(whole):>11}")
+    rows, failed = [], []
+    for part, group in groupby(phases, key=lambda phase: phase.part):
+        members = list(group)
+        faults = [phase for phase in members if phase.status != 0]
+        failed += [f"{part} {phase.name}" for phase in faults]
+        rows.append(_row(part, sum(phase.seconds for phase in members), faults))
+        if len(members) > 1:
+            rows += [
+                _row(f"  {phase.name}", phase.seconds, [phase] if phase in faults else [])
+                for phase in members
+            ]
+    rows.append(_row("whole", whole, []))
     if failed:
         rows.append(f"failed: {', '.join(failed)}")
     return "\n".join(rows)
+
+
+def _row(name: str, seconds: float, faults: list[Phase]) -> str:
+    verdict = ""
+    if faults:
+        status = faults[0].status
+        verdict = f"  FAILED ({'did not end' if status is None else f'exit status {status}'})"
+    return f"{name:<20} {_clock(seconds):>11}{verdict}"
 
 
 def _clock(seconds: float) -> str:
