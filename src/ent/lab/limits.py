@@ -185,7 +185,7 @@ LIMITS = {
     "fs.inotify.max_user_instances": Limit(
         _each(8), _instances, "systemd and journald of each host"
     ),
-    # 25 to 41
+    # 25 to 43
     "fs.inotify.max_user_watches": Limit(_each(64), _watches, "files that services look out for"),
     # One for each service of a user, and users of several hosts have the same number: 1 to 2.
     "kernel.keys.maxkeys": Limit(
@@ -201,9 +201,9 @@ LIMITS = {
     _CONNTRACK: Limit(
         _each(1000), _first("/proc/sys/net/netfilter/nf_conntrack_count"), "connections of hosts"
     ),
-    # 11 to 37 at rest
+    # 11 to 76
     "kernel.pid_max": Limit(_each(200), _threads, "processes and threads"),
     "kernel.threads-max": Limit(_each(200), _threads, "processes and threads"),
-    # 154 to 1064 at rest
+    # 120 to 1343 descriptors
     "fs.file-max": Limit(_each(2000), _first("/proc/sys/fs/file-nr"), "open files"),
 }
