@@ -1,4 +1,4 @@
-"""Lookup: the Debian packages of all roles that a host's playbooks name."""
+"""Lookup: the roles that a host's playbooks name, or all Debian packages of these."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible.plugins.lookup import LookupBase
 
 DOCUMENTATION = """
 name: role_packages
-short_description: the Debian packages of all roles that a host's playbooks name
+short_description: the roles that a host's playbooks name, or their Debian packages
 description:
   - For each group name, reads C(playbooks/GROUP.yml), collects its roles, and returns the sorted
     union of the lists C(__ROLE_packages) in C(roles/ROLE/vars/main.yml). A first play can so
@@ -28,6 +28,12 @@ options:
     type: list
     elements: str
     default: []
+  names:
+    description:
+      - Return the names of the roles, each once, in the order of the groups and their playbooks,
+        instead of their packages.
+    type: bool
+    default: false
   root:
     description:
       - Folder that holds C(playbooks/) and C(roles/). The repository of this plug-in by default.
@@ -36,11 +42,12 @@ options:
 
 EXAMPLES = """
 common_packages: "{{ query('role_packages', *group_names, roles=['common', 'pki']) }}"
+roles_of_both: "{{ query('role_packages', 'mail', 'portal', names=true) }}"
 """
 
 RETURN = """
 _raw:
-  description: Package names, sorted, each once.
+  description: Package names, sorted, each once; or role names.
   type: list
   elements: str
 """
@@ -105,7 +112,7 @@ class LookupModule(LookupBase):
     def run(
         self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any
     ) -> list[str]:
-        """Return the union of the packages, for the groups in terms."""
+        """Return the roles of the groups in terms, or the union of their packages."""
         self.set_options(var_options=variables, direct=kwargs)
         root = Path(self.get_option("root") or Path(__file__).resolve().parents[2])
         roles = list(self.get_option("roles"))
@@ -113,4 +120,6 @@ class LookupModule(LookupBase):
             playbook = root / "playbooks" / f"{group}.yml"
             if playbook.is_file():
                 roles += playbook_roles(playbook)
+        if self.get_option("names"):
+            return list(dict.fromkeys(roles))
         return sorted({package for role in roles for package in role_packages(root, role)})

@@ -45,6 +45,14 @@ def test_roles_beside_the_playbooks(tree: Path) -> None:
     assert _lookup(tree, "stack", roles=("app",)) == ["curl", "python3"]
 
 
+def test_names_of_the_roles_in_their_order(tree: Path) -> None:
+    (tree / "playbooks" / "early.yml").write_text("- hosts: early\n  roles: [app]\n")
+    lookup_loader.add_directory(str(ROOT / "plugins" / "lookup"))
+    plugin = lookup_loader.get("role_packages")
+    groups = ["early", "portal"]
+    assert plugin.run(groups, variables={}, root=str(tree), names=True) == ["app", "web", "bare"]
+
+
 def test_group_without_playbook_adds_nothing(tree: Path) -> None:
     assert _lookup(tree, "stack") == []
 
