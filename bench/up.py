@@ -109,18 +109,12 @@ def _memory(lab: str) -> float:
     return total
 
 
-def _forget_image() -> None:
-    subprocess.run(
-        ["docker", "image", "rm", "--force", image.reference()], capture_output=True, check=False
-    )
-
-
 def run() -> None:
     """Measure; about twelve minutes."""
     for path in (_CLONE, RESULTS / "uv"):
         shutil.rmtree(path, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(_CLONE)], check=True)
-    _forget_image()
+    docker.forget_images(image.reference())
     try:
         cold, _ = _make("up")
         print(f"cold: {cold:.0f} s", flush=True)
@@ -134,7 +128,7 @@ def run() -> None:
         warm, _ = _make("up")
     finally:
         _make("down")
-    _forget_image()
+    docker.forget_images(image.reference())
     imaged, installed = _floor(packages)
     shutil.rmtree(_CLONE)
     shutil.rmtree(RESULTS / "uv", ignore_errors=True)

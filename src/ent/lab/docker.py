@@ -16,6 +16,7 @@ from .settings import REPOSITORY, Lab, LabError
 
 LABEL_LAB = "ent.lab"
 LABEL_REPOSITORY = "ent.repository"
+LABEL_BASE = "ent.base"  # of an image: the one it was made from
 
 _PIDFILE = Path("/var/run/docker.pid")
 _START_SECONDS = 60
@@ -190,3 +191,24 @@ def remove(lab: Lab) -> list[str]:
 def image_exists(reference: str) -> bool:
     """Whether the engine has this image."""
     return _docker("image", "inspect", reference).returncode == 0
+
+
+def image_id(reference: str) -> str:
+    """The identity of an image, which changes when it is made anew.
+
+    Raises:
+        LabError: the engine does not have it.
+
+    """
+    return _lines("image", "inspect", "--format", "{{.Id}}", reference)[0]
+
+
+def remove_container(name: str) -> None:
+    """Remove a container, if it is there."""
+    _docker("rm", "--force", "--volumes", name)
+
+
+def forget_images(base: str) -> None:
+    """Remove a base image and all that were made from one; containers that use them go on."""
+    made = _lines("images", "--quiet", "--filter", f"label={LABEL_BASE}")
+    _docker("image", "rm", "--force", *dict.fromkeys(made), base)
