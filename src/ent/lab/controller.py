@@ -18,6 +18,13 @@ from .settings import REPOSITORY, Lab, LabError
 VENV = REPOSITORY / ".venv"
 _REQUIREMENTS = REPOSITORY / "requirements"
 
+# Packages whose modules every Ansible run loads, in each worker process.
+_COMPILED = (
+    *("ansible", "ansible_mitogen", "mitogen", "jinja2", "markupsafe", "yaml", "cryptography"),
+    *("requests", "urllib3", "idna", "certifi", "charset_normalizer", "packaging", "resolvelib"),
+    "ansible_collections/community/docker",
+)
+
 # command or file that shows it is there → Debian package
 _FOR_LABS = {"mmdebstrap": "mmdebstrap"}
 _FOR_TESTS = {
@@ -119,12 +126,20 @@ def ensure_venv(lab: Lab, lock: str) -> None:
         environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "UV_NO_PROGRESS": "1"}
         # pip sync would remove uv and pip themselves; install adds and changes only.
         logged([str(uv), "pip", "install", "--require-hashes", "-r", str(wanted)], log, environment)
+        _compile(log)
         stamped = {lock: _digest(wanted), "uv": _digest(pinned)}
         if lock == "dev":
             stamped["controller"] = _digest(_REQUIREMENTS / "controller.txt")
         (VENV / "ent-stamp").write_text(
             "".join(f"{key} {value}\n" for key, value in stamped.items())
         )
+
+
+def _compile(log: Path) -> None:
+    """Compile what runs at each task: uv does not, and make tells Python to write no bytecode."""
+    (library,) = VENV.glob("lib/python3.*/site-packages")
+    packages = [str(library / name) for name in _COMPILED if (library / name).exists()]
+    logged([str(VENV / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", *packages], log)
 
 
 def build_applications(lab: Lab) -> None:
