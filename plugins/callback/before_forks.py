@@ -13,10 +13,10 @@ name: before_forks
 type: aggregate
 short_description: lets workers begin with loaded filters and few pages to copy
 description:
-  - Ansible forks a process for each task and host. Each of them loads every filter and test when its
-    first template is rendered, unless they are loaded already; and memory that the garbage collector
-    of the child touches has to be copied first. To load them once, and to take what is there out of
-    the collector's sight, makes a run that changes nothing cost a fifth less.
+  - Ansible forks a process for each task and host. Each of them loads every filter and test when
+    its first template is rendered, unless they are loaded already; and memory that the garbage
+    collector of the child touches has to be copied first. To load them once, and to take what is
+    there out of the collector's sight, makes a run that changes nothing cost a fifth less.
 requirements:
   - enabled in ansible.cfg
 """
