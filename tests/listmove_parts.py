@@ -167,7 +167,7 @@ class Parts:
 def worker(parts: Parts) -> Worker:
     """A worker over parts in memory instead of connections."""
     made: Any = Worker.__new__(Worker)
-    made.settings = SimpleNamespace(journal_days=1, reconcile_seconds=60)
+    made.settings = SimpleNamespace(journal_days=1, retry_seconds=60, reconcile_seconds=60)
     made.ledger, made.tables, made.sympa = parts.ledger, parts.tables, parts.sympa
     made.same_people = SAME
     made._ended, made._work = threading.Event(), threading.Event()

@@ -36,6 +36,7 @@ def given(tmp_path: Path) -> dict[str, Any]:
         "move_timeout": 75,
         "legacy_domains": ["up.univ-aix.fr", "up.univ-mrs.fr"],
         "readers": ["helpdesk"],
+        "retry_seconds": 60,
         "reconcile_seconds": 3600,
         "journal_days": 730,
     }
@@ -57,6 +58,7 @@ def test_settings(tmp_path: Path, given: dict[str, Any]) -> None:
     ("changes", "said"),
     [
         ({"move_timeout": 0}, "move_timeout is 0, expected 1 or more"),
+        ({"retry_seconds": 0}, "retry_seconds is 0, expected 1 or more"),
         ({"reconcile_seconds": -1}, "reconcile_seconds is -1, expected 1 or more"),
         ({"journal_days": 0}, "journal_days is 0, expected 1 or more"),
         ({"legacy_domains": ["@up.fr"]}, "legacy_domains has '@up.fr', expected a domain"),

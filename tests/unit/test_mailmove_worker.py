@@ -42,6 +42,7 @@ def given(tmp_path: Path) -> dict:
         "status_dir": str(tmp_path / "status"),
         "movers": 1,
         "look_seconds": 1,
+        "retry_seconds": 60,
         "reconcile_seconds": 60,
         "keep_days": 30,
     }

@@ -64,6 +64,7 @@ class Follower(threading.Thread):
     cookie: gives the cookie stored last, or None.
     changed: called with entries added or changed, and the cookie to store with them.
     forget: called when the stored cookie is of no use any more.
+    longest: seconds of the longest pause before a directory that is away is tried again.
     passing: errors of these calls that end by themselves, such as those of a database that is
         away. What could not be handed over is asked for again, from the stored cookie.
     """
@@ -78,13 +79,14 @@ class Follower(threading.Thread):
         cookie: Callable[[], str | None],
         changed: Changed,
         forget: Callable[[], None],
+        longest: int,
         passing: tuple[type[Exception], ...] = (),
     ) -> None:
         super().__init__(name="directory", daemon=True)
         self._settings = settings
         self._search = (base, where, list(attributes))
         self._cookie, self._changed, self._forget = cookie, changed, forget
-        self._passing = passing
+        self._longest, self._passing = longest, passing
         self._ended = threading.Event()
         self._failures = 0
         self.failure: BaseException | None = None
@@ -112,7 +114,7 @@ class Follower(threading.Thread):
             raise
 
     def _pause(self, why: str) -> None:
-        pause = _PAUSE_SECONDS[min(self._failures, len(_PAUSE_SECONDS) - 1)]
+        pause = min(_PAUSE_SECONDS[min(self._failures, len(_PAUSE_SECONDS) - 1)], self._longest)
         self._failures += 1
         log.warning("following the directory: %s; again in %d s", why, pause)
         self._ended.wait(pause)

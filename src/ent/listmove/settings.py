@@ -15,6 +15,7 @@ class Settings:
     move_timeout: seconds after which a move that is not answered counts as failed.
     legacy_domains: in which the same local part is the same person.
     readers: database roles that may read what was moved.
+    retry_seconds: the longest pause before something that is away is tried again.
     reconcile_seconds: how often all that Sympa holds is compared with the directory.
     journal_days: days that rows about moves are kept.
     """
@@ -26,11 +27,12 @@ class Settings:
     move_timeout: int
     legacy_domains: tuple[str, ...]
     readers: tuple[str, ...]
+    retry_seconds: int
     reconcile_seconds: int
     journal_days: int
 
     def __post_init__(self) -> None:
-        for name in ("move_timeout", "reconcile_seconds", "journal_days"):
+        for name in ("move_timeout", "retry_seconds", "reconcile_seconds", "journal_days"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
         for name in ("sympa", "ledger"):

@@ -101,6 +101,7 @@ class Worker:
             cookie=self.ledger.cookie,
             changed=self.changed,
             forget=self.ledger.forget_cookie,
+            longest=self.settings.retry_seconds,
             passing=(DatabaseUnavailable, InUseError),
         )
         comparer = threading.Thread(
@@ -143,13 +144,17 @@ class Worker:
                     part()
                     failures = 0
                 except (*_AGAIN, InUseError) as error:
-                    pause = _AWAY[min(failures, len(_AWAY) - 1)]
+                    pause = self._pause(failures)
                     failures += 1
                     log.warning("%s; again in %d s", error, pause)
                     self._ended.wait(pause)
         except BaseException as error:
             self._failure = error
             raise
+
+    def _pause(self, tries: int) -> int:
+        """Seconds until the next try of what is away."""
+        return min(_AWAY[min(tries, len(_AWAY) - 1)], self.settings.retry_seconds)
 
     def _compare(self) -> None:
         self.reconcile()
@@ -246,7 +251,7 @@ class Worker:
             if self.look(uid, interrupted=wanted.interrupted).again:
                 again = _REFUSED[min(wanted.tries, len(_REFUSED) - 1)]
         except _AGAIN as error:
-            again = _AWAY[min(wanted.tries, len(_AWAY) - 1)]
+            again = self._pause(wanted.tries)
             log.warning("%s: %s; again in %d s", uid, error, again)
         except InUseError:
             raise

@@ -31,6 +31,7 @@ class Settings:
     state_dir: folder of the ledger. status_dir: folder of what others may know.
     movers: people whose mailboxes are copied at the same time.
     look_seconds: how often mailboxes already moved are looked at for latecomers.
+    retry_seconds: the longest pause before something that is away is tried again.
     reconcile_seconds: how often every mailbox is compared with the directory.
     keep_days: days that messages stay on the legacy server after they were copied.
     """
@@ -43,6 +44,7 @@ class Settings:
     status_dir: str
     movers: int
     look_seconds: int
+    retry_seconds: int
     reconcile_seconds: int
     keep_days: int
 
@@ -50,6 +52,7 @@ class Settings:
         for name, least in (
             ("movers", 1),
             ("look_seconds", 1),
+            ("retry_seconds", 1),
             ("reconcile_seconds", 1),
             ("keep_days", 0),
         ):

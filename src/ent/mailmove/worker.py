@@ -64,6 +64,7 @@ class Worker:
             where=present("supannRessourceEtat"),
             attributes=("uid", "mail", "supannRessourceEtat"),
             cookie=self.ledger.cookie,
+            longest=self.settings.retry_seconds,
             changed=self.changed,
             forget=self.ledger.forget_cookie,
         )
@@ -167,7 +168,7 @@ class Worker:
             log.warning("%s", error)
             again = _FULL
         except (DirectoryUnavailable, MailboxUnreachableError) as error:
-            again = _AWAY[min(wanted.tries, len(_AWAY) - 1)]
+            again = min(_AWAY[min(wanted.tries, len(_AWAY) - 1)], self.settings.retry_seconds)
             log.warning("%s: %s; again in %d s", uid, error, again)
         except MailboxError as error:
             again = _REFUSED[min(wanted.tries, len(_REFUSED) - 1)]
