@@ -91,7 +91,8 @@ def cas_accepts(lab: LabUnderTest, uid: str, password: str) -> bool:
 def forget(people: People) -> None:
     """Failures of this test's people, here and at the sign-on."""
     people.forget_failures()
-    forget_failures(people.lab)
+    if people.made:
+        forget_failures(people.lab, *people.made)
 
 
 def counted(lab: LabUnderTest, uid: str) -> int:

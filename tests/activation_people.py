@@ -16,7 +16,7 @@ from unittest import mock
 import requests
 
 from ent.annuaire import references
-from lab import LabUnderTest, everywhere, wait_for
+from lab import PATIENCE, LabUnderTest, everywhere, wait_for
 from openldap_client import Directory, person
 
 PRE_CREATED = "I:SupannPrecree"
@@ -168,7 +168,7 @@ class Visitor(requests.Session):
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         kwargs["allow_redirects"] = False  # get() would follow them
-        kwargs.setdefault("timeout", 40)
+        kwargs.setdefault("timeout", PATIENCE)
         address = url if url.startswith("https://") else self.site + url
         return super().request(method, address, *args, **kwargs)
 

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import requests
 
 from integration.cas_browser import Browser
-from lab import LabUnderTest, wait_for
+from lab import PATIENCE, LabUnderTest, wait_for
 
 
 class Visitor(Browser):
@@ -39,7 +39,7 @@ class Visitor(Browser):
         if not self._form_key():
             self.go("/code")
         data = {"csrfmiddlewaretoken": self._form_key(), **fields}
-        answer = self.post(f"{self.desk}{path}", data=data, timeout=40)
+        answer = self.post(f"{self.desk}{path}", data=data, timeout=PATIENCE)
         return self._follow(answer) if follow else answer
 
     def enter(self, uid: str, password: str) -> requests.Response:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from imaplib import IMAP4
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,13 +21,18 @@ from testinfra.host import Host
 
 from container import Container
 from ent.directory import DirectoryUnavailable
+from needs import Locks, NotAloneError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
 _NOT_YET = (AssertionError, OSError, ldap.LDAPError, DirectoryUnavailable, IMAP4.error)
 
 
-def wait_for(condition: Callable[[], T], *, what: str, timeout: float = 90) -> T:
+#: Seconds for what hangs, not for what is slow: a machine with other work takes its time.
+PATIENCE = 300
+
+
+def wait_for(condition: Callable[[], T], *, what: str, timeout: float = PATIENCE) -> T:
     """Call until it returns something true, and return that.
 
     Args:
@@ -92,6 +98,21 @@ class LabUnderTest:
     def suffix(self) -> str:
         return str(self.facts["suffix"])
 
+    @property
+    def network(self) -> IPv4Network:
+        """The lab's /24."""
+        return IPv4Network(self.facts["network"])
+
+    @property
+    def tests_network(self) -> IPv4Network:
+        """Addresses of this machine from which tests speak (tests/addresses.py)."""
+        return IPv4Network(self.facts["tests_network"])
+
+    @property
+    def locks(self) -> Locks:
+        """What this process holds of the lab."""
+        return _locks(self.state / "locks")
+
     def ip(self, host: str) -> str:
         """Address of an inventory host."""
         return str(self.facts["hosts"][host]["address"])
@@ -101,7 +122,12 @@ class LabUnderTest:
         return _container(f"{self.name}-{host}")
 
     def run(self, host: str, command: str, *args: str) -> Any:
-        """Run a shell command on a host; ``%s`` are quoted arguments."""
+        """Run a shell command on a host; ``%s`` are quoted arguments.
+
+        Raises:
+            NotAloneError: it disturbs others, and the test has not the host to itself.
+        """
+        self.locks.check(host, " ".join((command, *args)))
         return self.host(host).run(command, *args)
 
     @contextmanager
@@ -123,15 +149,31 @@ class LabUnderTest:
         return variable(host, name)
 
     def ansible(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ansible-playbook on this lab, such as ``playbooks/directory.yml``."""
-        return subprocess.run(
-            ["ansible-playbook", *arguments],
-            cwd=REPOSITORY,
-            env=_ansible_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        """Run ansible-playbook on this lab, such as ``playbooks/directory.yml``.
+
+        Raises:
+            NotAloneError: it may change hosts, and the test has none to itself.
+        """
+        if not self.locks.needs.alone and "--check" not in arguments:
+            raise NotAloneError(f"{arguments} may change hosts: mark the test alone(…)")
+        return self._ansible(*arguments)
+
+    def refused(self, *arguments: str) -> str:
+        """Run ansible-playbook, which changes nothing but says why; what it says."""
+        run = self._ansible(*arguments)
+        assert run.returncode != 0, run.stdout
+        return run.stdout + run.stderr
+
+    def _ansible(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        with self.locks.playbook():
+            return subprocess.run(
+                ["ansible-playbook", *arguments],
+                cwd=REPOSITORY,
+                env=_ansible_environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
 
 
 def _ansible_environment() -> dict[str, str]:
@@ -143,6 +185,11 @@ def _ansible_environment() -> dict[str, str]:
         or key in ("ANSIBLE_STRATEGY", "ANSIBLE_STRATEGY_PLUGINS")
     }
     return kept | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+
+
+@functools.cache
+def _locks(folder: Path) -> Locks:
+    return Locks(folder)
 
 
 @functools.cache

@@ -190,7 +190,6 @@ class Lists:
         wait_for(
             lambda: self.sql("SELECT count(*) FROM wanted WHERE tries = 0", "listmove") == [["0"]],
             what="the worker to have looked at everybody",
-            timeout=300,
         )
 
 

@@ -125,7 +125,7 @@ class Mail:
             self.send(message)
             return True
 
-        wait_for(sent, what=f"{self.server} taking mail", timeout=90)
+        wait_for(sent, what=f"{self.server} taking mail")
         return message
 
     @contextmanager

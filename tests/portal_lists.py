@@ -114,7 +114,7 @@ class Lists(Sympa):
             with ThreadPoolExecutor(2) as pool:
                 return all(pool.map(lambda _: reader.look_now().answers, range(8)))
 
-        wait_for(anew, what="every process of the portal to tell lists", timeout=180)
+        wait_for(anew, what="every process of the portal to tell lists")
 
     def _systemctl(self, command: str) -> None:
         done = self.lab.run("lists1", f"systemctl {command}")
@@ -138,7 +138,6 @@ class Reader(Browser):
         return wait_for(
             lambda: (seen := self.look_now()).answers and seen,
             what="lists on the page",
-            timeout=180,
         )
 
     def look_now(self, path: str = "/mes-listes") -> Seen:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from lab import REPOSITORY, LabUnderTest
+from lab import PATIENCE, REPOSITORY, LabUnderTest
 
 _WRAPPER = Path(__file__).with_name("chromium-in-lab")
 # As a person's own: Sympa keeps no session for what says that it is headless.
@@ -28,7 +28,7 @@ def browser(lab: LabUnderTest) -> Iterator[Browser]:
     # Node must not load nss_wrapper: the names are resolved in the lab.
     preload = os.environ.pop("LD_PRELOAD", None)
     # as everywhere: long enough for a machine with other work
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=PATIENCE * 1000)
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(

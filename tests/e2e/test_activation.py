@@ -17,6 +17,7 @@ from activation_people import PASSWORD, People
 from lab import REPOSITORY, LabUnderTest
 
 pytestmark = [
+    pytest.mark.uses("annuaire1", "portal1", "client1", "harpege"),
     pytest.mark.service("annuaire1", "ent-annuaire", "nginx"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
     pytest.mark.service("ldap1", "slapd"),

@@ -13,6 +13,7 @@ from activation_people import People
 from lab import LabUnderTest, wait_for
 
 pytestmark = [
+    pytest.mark.uses("annuaire1", "portal1", "client1", "harpege"),
     pytest.mark.service("annuaire1", "ent-annuaire", "nginx"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
     pytest.mark.service("ldap1", "slapd"),

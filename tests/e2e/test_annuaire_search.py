@@ -11,6 +11,7 @@ from lab import LabUnderTest
 from looks import look
 
 pytestmark = [
+    pytest.mark.uses("annuaire1", "client1"),
     pytest.mark.service("annuaire1", "ent-annuaire", "ent-annuaire-index", "nginx"),
     pytest.mark.service("ldap1", "slapd"),
 ]

@@ -8,7 +8,10 @@ from playwright.sync_api import Page
 
 from lab import LabUnderTest
 
-pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
+pytestmark = [
+    pytest.mark.uses("sso1", "client1"),
+    pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
+]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from helpdesk_people import NEW, Someone, lines_about, someone
 from lab import LabUnderTest
 
 pytestmark = [
+    pytest.mark.uses("helpdesk", "client1", "harpege"),
     pytest.mark.service("annuaire1", "ent-helpdesk", "nginx"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
 ]

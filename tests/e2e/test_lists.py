@@ -15,6 +15,7 @@ from mail import Mail, compose
 from sympa import Sympa
 
 pytestmark = [
+    pytest.mark.uses("lists1", "client1"),
     pytest.mark.service("lists1", "sympa", "wwsympa", "sympa-archived", "nginx"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
 ]

@@ -18,6 +18,7 @@ from mail import OUTSIDE, Mail, compose
 from mailmove import forget
 
 pytestmark = [
+    pytest.mark.uses("listmove", "annuaire1", "mailmove", "portal1", "client1", "harpege"),
     pytest.mark.service("lists1", "ent-listmove", "ent-listmove-sympa@*", "sympa", "postfix"),
     pytest.mark.service("annuaire1", "ent-annuaire"),
     pytest.mark.service("mail1", "postfix", "dovecot"),

@@ -18,6 +18,7 @@ from mail import OUTSIDE, Mail, compose
 from mailmove import done, forget
 
 pytestmark = [
+    pytest.mark.uses("annuaire1", "mailmove", "portal1", "client1", "harpege"),
     pytest.mark.service("mailup1", "postfix", "dovecot", "ent-mailmove"),
     pytest.mark.service("mail1", "postfix", "dovecot"),
     pytest.mark.service("annuaire1", "ent-annuaire", "nginx"),

@@ -11,6 +11,7 @@ import looks
 from lab import LabUnderTest
 
 pytestmark = [
+    pytest.mark.uses("portal1", "client1"),
     pytest.mark.service("portal1", "ent-portal", "nginx"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
 ]

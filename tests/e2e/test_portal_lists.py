@@ -13,6 +13,9 @@ from lab import LabUnderTest
 from portal_lists import Lists
 
 pytestmark = [
+    pytest.mark.uses("portal1", "client1"),
+    # whose processes are started again, so that they know the lists of these tests
+    pytest.mark.alone("portal1"),
     pytest.mark.service("portal1", "ent-portal"),
     pytest.mark.service("lists1", "wwsympa", "sympasoap", "nginx"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
@@ -144,6 +147,7 @@ def test_everybody_sees_only_theirs(
 
 
 @pytest.mark.guide("G1b")
+@pytest.mark.alone("lists1")
 def test_the_page_is_whole_without_sympa(jmartin: Page, portal: str, lists: Lists) -> None:
     with lists.away():
         jmartin.reload()
@@ -167,7 +171,7 @@ def test_with_the_keyboard_and_without_scripts(
         page.keyboard.press("Enter")
         # a click waits for the page that it leads to, a key does not
         said = "Vous êtes maintenant sur la liste"
-        expect(page.get_by_role("status")).to_contain_text(said, timeout=30_000)
+        expect(page.get_by_role("status")).to_contain_text(said)
     finally:
         context.close()
 

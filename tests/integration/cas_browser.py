@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from cas import CASClient
 
-from lab import LabUnderTest, wait_for
+from lab import PATIENCE, LabUnderTest, wait_for
 
 _SERVER = Path(__file__).with_name("cas_service.py")
 _UNIT = "cas-test-service"
@@ -34,7 +35,7 @@ class Browser(requests.Session):
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["allow_redirects"] = False  # get() would follow them
-        kwargs.setdefault("timeout", 20)
+        kwargs.setdefault("timeout", PATIENCE)
         return super().request(*args, **kwargs)
 
     def open(self, **parameters: str) -> requests.Response:
@@ -120,17 +121,26 @@ def ldapmodify(lab: LabUnderTest, uid: str, changes: str, *, may_fail: bool = Fa
     assert may_fail or result.rc == 0, result.stderr
 
 
-def forget_failures(lab: LabUnderTest) -> None:
-    """Unlock everybody, at the sign-in and in the directory."""
-    sql(lab, "DELETE FROM failures")
-    people = "jmartin alefevre kbenali tnguyen"
+DEMONSTRATION = ("jmartin", "alefevre", "kbenali", "tnguyen")
+
+
+def forget_failures(lab: LabUnderTest, *logins: str) -> None:
+    """Unlock people at the sign-on and in the directory; nobody named: everybody at the sign-on."""
+    some = ",".join(f"'{_login_key(lab, login)}'" for login in logins)
+    sql(lab, f"DELETE FROM failures WHERE login IN ({some})" if logins else "DELETE FROM failures")
     entries = "".join(
         f"dn: uid={uid},ou=people,{lab.suffix}\nchangetype: modify\ndelete: {attribute}\n\n"
-        for uid in people.split()
+        for uid in logins or DEMONSTRATION
         for attribute in ("pwdFailureTime", "pwdAccountLockedTime")
     )
     command = "printf '%%s' %s | ldapmodify -c -Q -Y EXTERNAL -H ldapi:/// -e relax"
     lab.run("ldap1", command, entries)
+
+
+def _login_key(lab: LabUnderTest, login: str) -> str:
+    """How the sign-on stores whose failure it is."""
+    key = lab.secret("lemonldap-failures-key").encode()
+    return hmac.new(key, f"login:{login}".encode(), "sha256").hexdigest()
 
 
 def stored(identifier: str) -> str:

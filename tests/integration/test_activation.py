@@ -31,6 +31,7 @@ from lab import LabUnderTest, wait_for
 from openldap_client import Directory
 
 pytestmark = [
+    pytest.mark.uses("annuaire1", "portal1", "harpege"),
     pytest.mark.service("annuaire1", "ent-annuaire", "nginx"),
     pytest.mark.service("ldap1", "slapd"),
 ]
@@ -287,6 +288,7 @@ def test_many_guesses_at_the_same_instant(lab: LabUnderTest, people: People) -> 
     assert sql(lab, failures) == "4"
 
 
+@pytest.mark.alone("db1", "annuaire1")
 def test_limits_survive_restarts(lab: LabUnderTest, people: People, visitor: Visitor) -> None:
     who = people.make("t5.restart", "Zoé", "Relance")
     visitor.accept(who)
@@ -382,6 +384,7 @@ def test_the_contract_ends_meanwhile(people: People, visitor: Visitor) -> None:
 # Faults
 
 
+@pytest.mark.alone("ldap1")
 def test_slapd_is_stopped_before(lab: LabUnderTest, people: People, visitor: Visitor) -> None:
     who = people.make("t5.before", "Zoé", "Avant")
     visitor.accept(who)
@@ -400,6 +403,7 @@ def test_slapd_is_stopped_before(lab: LabUnderTest, people: People, visitor: Vis
     assert whole(people, who.uid) == ACTIVE
 
 
+@pytest.mark.alone("ldap1")
 def test_slapd_is_stopped_between_proof_and_change(
     lab: LabUnderTest, people: People, visitor: Visitor
 ) -> None:
@@ -477,6 +481,7 @@ def waiting(lab: LabUnderTest, table: str) -> None:
     wait_for(lambda: int(sql(lab, blocked)) > 0, what=f"somebody to wait for {table}")
 
 
+@pytest.mark.alone("annuaire1")
 def test_gunicorn_is_killed_between_change_and_answer(
     lab: LabUnderTest, people: People, visitor: Visitor
 ) -> None:
@@ -501,6 +506,7 @@ def test_gunicorn_is_killed_between_change_and_answer(
     assert heading(Visitor(lab).get(visitor.path(who))) == "Ce compte est déjà activé"
 
 
+@pytest.mark.alone("ldap1")
 @pytest.mark.parametrize("delay", [0.0, 0.04, 0.08, 0.12, 0.2])
 def test_slapd_is_killed_during_the_activation(
     lab: LabUnderTest, people: People, visitor: Visitor, delay: float
@@ -529,6 +535,7 @@ def test_slapd_is_killed_during_the_activation(
     )
 
 
+@pytest.mark.alone("db1")
 def test_postgresql_is_stopped(lab: LabUnderTest, people: People, visitor: Visitor) -> None:
     who = people.make("t5.nodb", "Zoé", "Base")
     visitor.accept(who)

@@ -49,6 +49,7 @@ from ent.annuaire.account.choices import (  # noqa: E402
 from ent.annuaire.account.person import Own, find  # noqa: E402
 
 pytestmark = [
+    pytest.mark.uses("annuaire1", "portal1", "harpege"),
     pytest.mark.service("annuaire1", "ent-annuaire", "nginx"),
     pytest.mark.service("ldap1", "slapd"),
 ]
@@ -259,6 +260,7 @@ def test_an_answer_that_is_lost(
     assert calls == [1]
 
 
+@pytest.mark.alone("ldap1")
 def test_slapd_stops_in_the_middle(
     lab: LabUnderTest,
     directory: Directory,
@@ -441,6 +443,7 @@ def test_somebody_elses_session_is_of_no_use(
     assert stranger.get("/compte/").status_code == 302
 
 
+@pytest.mark.alone("ldap1")
 def test_slapd_is_stopped(lab: LabUnderTest, people: People, member: Member, uid: str) -> None:
     before = people.entry(uid)
     token = member.get("/compte/mot-de-passe") and member.token()
@@ -458,6 +461,7 @@ def test_slapd_is_stopped(lab: LabUnderTest, people: People, member: Member, uid
     assert counted(lab, uid) == 0
 
 
+@pytest.mark.alone("db1")
 def test_postgresql_is_stopped(lab: LabUnderTest, member: Member, uid: str) -> None:
     member.get("/compte/mot-de-passe")
     typed = {"present": PASSWORD, "password": NEW, "confirmation": NEW}

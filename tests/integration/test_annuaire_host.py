@@ -12,7 +12,10 @@ from lab import LabUnderTest, wait_for
 
 HOST = "annuaire1"
 UNITS = ("ent-annuaire", "ent-annuaire-index", "ent-helpdesk")
-pytestmark = pytest.mark.service(HOST, *UNITS, "nginx")
+pytestmark = [
+    pytest.mark.uses("helpdesk"),
+    pytest.mark.service(HOST, *UNITS, "nginx"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +247,7 @@ def test_a_socket_is_for_nginx_alone(lab: LabUnderTest) -> None:
         assert (found.user, found.group, found.mode) == ("root", "www-data", 0o660)
 
 
+@pytest.mark.alone("ldap1", "db1")
 def test_directory_and_database_down(lab: LabUnderTest, url: str, http: requests.Session) -> None:
     """The first page still comes; the others say what is wrong, and come back by themselves."""
     asked = f"{url}/recherche?nom=martin"
@@ -263,6 +267,7 @@ def test_directory_and_database_down(lab: LabUnderTest, url: str, http: requests
     )
 
 
+@pytest.mark.alone("annuaire1")
 def test_one_process_down_leaves_the_other(
     lab: LabUnderTest, url: str, http: requests.Session
 ) -> None:
@@ -277,6 +282,7 @@ def test_one_process_down_leaves_the_other(
     wait_for(lambda: http.get(url).status_code == 200, what="the public pages")
 
 
+@pytest.mark.alone("annuaire1")
 def test_a_restart_loses_no_request(lab: LabUnderTest, url: str, http: requests.Session) -> None:
     assert lab.run(HOST, "systemctl restart --no-block ent-annuaire.service").rc == 0
     assert {http.get(url).status_code for _ in range(40)} == {200}

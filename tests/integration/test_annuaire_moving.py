@@ -17,6 +17,7 @@ from lab import LabUnderTest, wait_for
 from mailmove import ask_status, done, forget, known
 
 pytestmark = [
+    pytest.mark.uses("annuaire1", "mailmove", "harpege"),
     pytest.mark.service("annuaire1", "ent-annuaire"),
     pytest.mark.service("mailup1", "nginx", "ent-mailmove"),
 ]
@@ -103,7 +104,7 @@ def test_the_person_sees_how_many_have_arrived(lab: LabUnderTest, people: People
         return bool(said) and int(re.sub(r"\s", "", said[1])) < 1500
 
     wait_for(some, what="the page counts what has arrived")
-    wait_for(lambda: section(member) == DONE, what="the page says that it is done", timeout=120)
+    wait_for(lambda: section(member) == DONE, what="the page says that it is done")
 
 
 def test_the_person_sees_what_does_not_fit(lab: LabUnderTest, people: People) -> None:
@@ -114,6 +115,7 @@ def test_the_person_sees_what_does_not_fit(lab: LabUnderTest, people: People) ->
     wait_for(lambda: section(member) == DONE, what="the page says that there was room")
 
 
+@pytest.mark.alone("mailup1")
 @pytest.mark.parametrize("fault", ["stopped", "hanging"])
 def test_the_page_is_whole_without_the_legacy_server(
     lab: LabUnderTest, people: People, fault: str

@@ -13,6 +13,7 @@ from lab import LabUnderTest, wait_for
 from openldap_client import Directory, ldif_line, person
 
 pytestmark = [
+    pytest.mark.uses("annuaire1"),
     pytest.mark.service("annuaire1", "ent-annuaire", "ent-annuaire-index"),
     pytest.mark.service("ldap1", "slapd"),
 ]

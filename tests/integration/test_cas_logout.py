@@ -9,7 +9,11 @@ import pytest
 from integration.cas_browser import Browser, Service, message, running_service, sql, ticket_of
 from lab import LabUnderTest
 
-pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
+pytestmark = [
+    pytest.mark.uses("sso1"),
+    pytest.mark.alone("cas-service"),
+    pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
+]
 
 
 @pytest.fixture

@@ -23,7 +23,12 @@ from integration.cas_browser import (
 )
 from lab import LabUnderTest, wait_for
 
-pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
+pytestmark = [
+    pytest.mark.uses("sso1"),
+    # who is locked and why is counted and forgotten for everybody
+    pytest.mark.alone("sso1"),
+    pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
+]
 
 WRONG = "Identifiant ou mot de passe incorrect"
 LOCKED = "Connexion suspendue quelques minutes"
@@ -237,6 +242,7 @@ def no_directory(lab: LabUnderTest) -> Iterator[None]:
     )
 
 
+@pytest.mark.alone("ldap1")
 def test_directory_down(lab: LabUnderTest, other: str, no_directory: None) -> None:
     for _ in range(8):
         page = Browser(lab).sign_in("jmartin", service=other)
@@ -246,6 +252,7 @@ def test_directory_down(lab: LabUnderTest, other: str, no_directory: None) -> No
     assert sql(lab, "SELECT count(*) FROM failures") == "0", "not the person's fault"
 
 
+@pytest.mark.alone("ldap1")
 def test_directory_down_keeps_those_who_are_signed_in(lab: LabUnderTest, other: str) -> None:
     browser = Browser(lab)
     browser.sign_in("jmartin")
@@ -275,6 +282,7 @@ def test_account_closed_meanwhile_opens_nothing_more(lab: LabUnderTest, other: s
     assert ticket_of(browser.sign_in("tnguyen", service=other))
 
 
+@pytest.mark.alone("cas-service")
 def test_proxy_ticket_for_an_account_closed_meanwhile(lab: LabUnderTest, other: str) -> None:
     def state(value: str) -> None:
         change = f"replace: supannRessourceEtat\nsupannRessourceEtat: {{COMPTE}}{value}"
@@ -297,6 +305,7 @@ def test_proxy_ticket_for_an_account_closed_meanwhile(lab: LabUnderTest, other: 
     assert "<cas:proxyTicket>" in browser.get(f"{browser.server}/cas/proxy", params=asked).text
 
 
+@pytest.mark.alone("db1")
 def test_database_down_and_back(lab: LabUnderTest, other: str) -> None:
     """Nobody loses a session, not even whoever comes while it is away; no restart needed."""
     browser = Browser(lab)
@@ -330,6 +339,7 @@ def test_connections_cut_by_the_database_are_replaced(lab: LabUnderTest, other: 
             assert ticket_of(browser.open(service=other))
 
 
+@pytest.mark.alone("sso1")
 def test_restart_keeps_sessions(lab: LabUnderTest, other: str) -> None:
     browser = Browser(lab)
     browser.sign_in("jmartin", service=other)
@@ -341,6 +351,7 @@ def test_restart_keeps_sessions(lab: LabUnderTest, other: str) -> None:
     assert ticket_of(page.fill_in(form, "tnguyen", lab.secret("person-tnguyen"))), "open forms too"
 
 
+@pytest.mark.alone("sso1")
 def test_service_away(lab: LabUnderTest) -> None:
     with lab.stopped("sso1", "lemonldap-ng-fastcgi-server"):
         page = Browser(lab).open()

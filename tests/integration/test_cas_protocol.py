@@ -21,7 +21,11 @@ from integration.cas_browser import (
 )
 from lab import LabUnderTest
 
-pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
+pytestmark = [
+    pytest.mark.uses("sso1"),
+    pytest.mark.alone("cas-service"),
+    pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
+]
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ import requests
 from integration.cas_browser import Browser, form_token, message, sql, stored, ticket_of
 from lab import LabUnderTest
 
-pytestmark = pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server")
+pytestmark = [
+    pytest.mark.uses("sso1"),
+    pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
+]
 
 
 @pytest.fixture

@@ -26,7 +26,10 @@ from lab import LabUnderTest, wait_for
 from openldap_client import Directory as Root
 from openldap_client import person
 
-pytestmark = pytest.mark.service("ldap1", "slapd")
+pytestmark = [
+    pytest.mark.uses("harpege"),
+    pytest.mark.service("ldap1", "slapd"),
+]
 UID = "dw-essai"
 
 
@@ -159,11 +162,12 @@ def test_a_lock_is_told_from_a_wrong_password(root: Root, activation: Directory)
             return True
         return False
 
-    wait_for(locked, what="lock after wrong passwords", timeout=20)
+    wait_for(locked, what="lock after wrong passwords")
     with pytest.raises(AccountLocked):
         activation.check_password(dn, "abc123")
 
 
+@pytest.mark.alone("ldap1")
 @pytest.mark.usefixtures("every_connection_is_asked")
 def test_a_server_that_says_nothing_is_noticed_before_a_change(
     lab: LabUnderTest, root: Root, dn: str
@@ -183,6 +187,7 @@ def test_a_server_that_says_nothing_is_noticed_before_a_change(
     assert "sn: Essai" in root.root_search(dn, "(objectClass=*)", "sn", scope="base")
 
 
+@pytest.mark.alone("ldap1")
 @pytest.mark.usefixtures("every_connection_is_asked")
 def test_an_idle_connection_that_was_lost_is_noticed_before_a_change(
     lab: LabUnderTest, root: Root, dn: str

@@ -19,7 +19,11 @@ from harpege_source import FIRST, Feed, Harpege, career, contract, person
 from lab import LabUnderTest, wait_for
 from openldap_client import HOST, Directory
 
-pytestmark = pytest.mark.service("ldap1", "ent-harpege", "slapd")
+pytestmark = [
+    pytest.mark.uses("ldap1", "db1", "mail1"),
+    pytest.mark.alone("harpege"),
+    pytest.mark.service("ldap1", "ent-harpege", "slapd"),
+]
 
 PRE_CREATED = "{COMPTE}I:SupannPrecree"
 ACTIVE = "{COMPTE}A:SupannActif"
@@ -223,7 +227,6 @@ def _night(lab: LabUnderTest) -> str:
                 and lab.run(HOST, show, "ActiveState").stdout.strip() in ("inactive", "failed")
             ),
             what="the run that the timer starts",
-            timeout=60,
         )
         return str(lab.run(HOST, show, "Result").stdout.strip())
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,10 +12,14 @@ import ldap
 import pytest
 
 from harpege_source import DATABASE, Feed, Harpege, career, person
-from lab import LabUnderTest, wait_for
+from lab import PATIENCE, LabUnderTest, wait_for
 from openldap_client import HOST
 
-pytestmark = pytest.mark.service("ldap1", "ent-harpege", "slapd")
+pytestmark = [
+    pytest.mark.uses("ldap1", "db1", "mail1"),
+    pytest.mark.alone("harpege"),
+    pytest.mark.service("ldap1", "ent-harpege", "slapd"),
+]
 
 FIRST = 91_000
 CROWD = 300
@@ -71,14 +76,21 @@ def _start(lab: LabUnderTest, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def _count(feed: Feed) -> int:
-    """How many of the crowd are there. Over LDAP, since a run is quicker than a shell."""
+def _count(feed: Feed, above: int = -1) -> int:
+    """How many of the crowd are there, as soon as there are more than so many.
+
+    Asked over one connection and without a pause, since a run is quicker than a shell.
+    """
     connection = feed.directory.as_service("feed")
-    found = connection.search_s(
-        f"ou=people,{feed.lab.suffix}", ldap.SCOPE_ONELEVEL, "(sn=feedfoule*)", ["1.1"]
-    )
-    connection.unbind_s()
-    return len(found)
+    deadline = time.monotonic() + 90
+    while True:
+        found = connection.search_s(
+            f"ou=people,{feed.lab.suffix}", ldap.SCOPE_ONELEVEL, "(sn=feedfoule*)", ["1.1"]
+        )
+        if len(found) > above:
+            connection.unbind_s()
+            return len(found)
+        assert time.monotonic() < deadline, f"{len(found)} people, expected more than {above}"
 
 
 def _holder(lab: LabUnderTest) -> dict[str, str]:
@@ -87,23 +99,25 @@ def _holder(lab: LabUnderTest) -> dict[str, str]:
     return json.loads(text) if text.strip() else {}
 
 
+@pytest.mark.alone("ldap1")
 def test_cut_off_anywhere_and_finished_by_the_next_run(
     lab: LabUnderTest, feed: Feed, crowd: Harpege
 ) -> None:
     """kill -9 in the middle; then the directory stopped in the middle; then a run to the end."""
     run = _start(lab, "apply")
-    wait_for(lambda: _count(feed) > 20, what="the first people")
-    killed = lab.run(HOST, "kill -9 %s", _holder(lab)["pid"])
+    holder = wait_for(lambda: _holder(lab), what="the run that has the lock")
+    _count(feed, above=20)
+    killed = lab.run(HOST, "kill -9 %s", holder["pid"])
     assert killed.rc == 0, killed.stderr
-    run.communicate(timeout=30)
+    run.communicate(timeout=PATIENCE)
     assert run.returncode != 0
     after_kill = _count(feed)
     assert 20 < after_kill < CROWD
 
     run = _start(lab, "apply")
-    wait_for(lambda: _count(feed) > after_kill + 20, what="more people")
+    _count(feed, above=after_kill + 20)
     with lab.stopped(HOST, "slapd"):
-        said, _ = run.communicate(timeout=60)
+        said, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 5, said
     assert "LDAP" in said
     assert _count(feed) < CROWD
@@ -150,9 +164,10 @@ def locked_table(lab: LabUnderTest) -> Iterator[None]:
     )
     yield
     sleeper.terminate()
-    sleeper.wait(timeout=30)
+    sleeper.wait(timeout=PATIENCE)
 
 
+@pytest.mark.alone("db1")
 @pytest.mark.usefixtures("locked_table")
 def test_two_runs_at_once_and_the_database_stopped_in_the_middle(
     lab: LabUnderTest, feed: Feed
@@ -172,7 +187,7 @@ def test_two_runs_at_once_and_the_database_stopped_in_the_middle(
     assert holder["pid"] in second.stdout + second.stderr
 
     with lab.stopped(DATABASE, "postgresql@17-main"):
-        said, _ = run.communicate(timeout=60)
+        said, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 4, said
     assert "postgresql+psycopg://harpege_feed@" in said, said
     assert lab.secret("db-harpege_feed") not in said
@@ -206,13 +221,13 @@ def test_a_run_sees_harpege_at_one_moment(lab: LabUnderTest, feed: Feed) -> None
         wait_for(lambda: harpege.sql(waits).strip() == "1", what="the feed in the middle")
         harpege.sql(person(number, "Feedentretemps") + career(number))
         harpege.sql(f"SELECT pg_terminate_backend(pid) {held}")
-        said, _ = run.communicate(timeout=60)
+        said, _ = run.communicate(timeout=PATIENCE)
         assert run.returncode in (0, 1), said
         assert "Feedentretemps" not in said
         assert "Feedentretemps" in feed("--settings", settings, "plan", "--json").stdout
     finally:
         sleeper.terminate()
-        sleeper.wait(timeout=30)
+        sleeper.wait(timeout=PATIENCE)
         harpege.remove(number, number)
         harpege.sql(f"DROP SCHEMA {VIEWS} CASCADE;")
         lab.run(HOST, "rm -rf %s %s.state", OTHER, OTHER)

@@ -13,7 +13,11 @@ from lab import LabUnderTest, wait_for
 from mail import Mail
 from openldap_client import HOST
 
-pytestmark = pytest.mark.service("mail1", "postfix", "dovecot")
+pytestmark = [
+    pytest.mark.uses("ldap1", "db1", "mail1"),
+    pytest.mark.alone("harpege"),
+    pytest.mark.service("mail1", "postfix", "dovecot"),
+]
 
 OTHER = "/var/lib/ent-harpege-essai"
 

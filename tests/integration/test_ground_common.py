@@ -36,7 +36,6 @@ def test_security_upgrades_would_run(lab: LabUnderTest) -> None:
     wait_for(
         lambda: not {"active", "activating"} & set(lab.run("portal1", looking).stdout.split()),
         what="the day's own look at upgrades to be over",
-        timeout=300,
     )
     run = lab.run("portal1", "unattended-upgrade --dry-run --verbose")
     log = lab.run("portal1", "tail -n 40 /var/log/unattended-upgrades/unattended-upgrades.log")
@@ -65,7 +64,7 @@ def test_check_mode_finds_nothing_to_do(lab: LabUnderTest) -> None:
 
 def test_wrong_time_zone_is_refused_with_a_remedy(lab: LabUnderTest) -> None:
     """Another time zone than any is refused before anything is changed, and named."""
-    run = lab.ansible(
+    said = lab.refused(
         "playbooks/ground.yml",
         "--limit",
         "dns1",
@@ -73,6 +72,5 @@ def test_wrong_time_zone_is_refused_with_a_remedy(lab: LabUnderTest) -> None:
         "--extra-vars",
         "common_timezone=paris",
     )
-    assert run.returncode != 0
-    assert 'common_timezone is "paris"' in run.stdout + run.stderr
-    assert "Europe/Paris" in run.stdout + run.stderr
+    assert 'common_timezone is "paris"' in said
+    assert "Europe/Paris" in said

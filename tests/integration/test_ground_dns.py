@@ -11,7 +11,10 @@ import pytest
 
 from lab import LabUnderTest
 
-pytestmark = pytest.mark.service("dns1", "dnsmasq")
+pytestmark = [
+    pytest.mark.uses("dns1"),
+    pytest.mark.service("dns1", "dnsmasq"),
+]
 
 NXDOMAIN = 3
 TYPES = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}

@@ -174,6 +174,7 @@ def without_rules(lab: LabUnderTest, request: pytest.FixtureRequest) -> Iterator
     lab.run("client1", "systemctl reload-or-restart ent-firewall")
 
 
+@pytest.mark.alone("client1")
 @pytest.mark.usefixtures("without_rules")
 def test_removed_rules_come_back(lab: LabUnderTest) -> None:
     target = [(lab.ip("client1"), 8080)]

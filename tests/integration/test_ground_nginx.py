@@ -11,6 +11,7 @@ import pytest
 from lab import LabUnderTest, wait_for
 
 pytestmark = [
+    pytest.mark.uses("sso1", "portal1"),
     pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning"),
     pytest.mark.service("sso1", "nginx"),
     pytest.mark.service("portal1", "nginx"),

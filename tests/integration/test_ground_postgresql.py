@@ -10,7 +10,10 @@ import pytest
 
 from lab import LabUnderTest
 
-pytestmark = pytest.mark.service("db1", "postgresql@17-main", "ent-postgresql-backup")
+pytestmark = [
+    pytest.mark.uses("db1"),
+    pytest.mark.service("db1", "postgresql@17-main", "ent-postgresql-backup"),
+]
 
 # Perl's DBD::Pg is on the single sign-on host for LemonLDAP's sessions.
 _CONNECT = """
@@ -144,6 +147,7 @@ def changed_password(lab: LabUnderTest) -> Iterator[None]:
     lab.ansible("playbooks/database.yml")
 
 
+@pytest.mark.alone("db1")
 @pytest.mark.usefixtures("changed_password")
 def test_converge_sets_a_password_that_differs_and_then_nothing(lab: LabUnderTest) -> None:
     assert query(lab).startswith("REFUSED")

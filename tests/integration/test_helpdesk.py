@@ -19,6 +19,7 @@ from lab import LabUnderTest, wait_for
 from openldap_client import Directory
 
 pytestmark = [
+    pytest.mark.uses("helpdesk", "harpege"),
     pytest.mark.service("annuaire1", "ent-helpdesk"),
     pytest.mark.service("ldap1", "slapd"),
 ]
@@ -452,6 +453,7 @@ WRITE = "tcp dport 636 meta length 230-300 ct mark set 77"
 NO_NEW_CONNECTION = "tcp dport 636 tcp flags & (syn | ack) == syn reject with tcp reset"
 
 
+@pytest.mark.alone("helpdesk")
 def test_the_directory_is_away(call: Call) -> None:
     code = call.code()
     with cut_off(call, NO_DIRECTORY):
@@ -473,6 +475,7 @@ def warm(call: Call) -> None:
         list(pool.map(lambda _: call.desk.go("/", q=call.caller.uid), range(24)))
 
 
+@pytest.mark.alone("helpdesk")
 def test_the_answer_to_the_write_is_lost(call: Call) -> None:
     """The directory can be asked what became of it: the person learns that it was done."""
     code = call.code()
@@ -489,6 +492,7 @@ def test_the_answer_to_the_write_is_lost(call: Call) -> None:
     assert "no answer, looking again" in journal
 
 
+@pytest.mark.alone("helpdesk")
 def test_the_directory_goes_away_in_the_middle(call: Call) -> None:
     """Nobody can be asked: the page says both possibilities, and the same code works again."""
     code = call.code()
@@ -505,6 +509,7 @@ def test_the_directory_goes_away_in_the_middle(call: Call) -> None:
     call.tries_again(code)
 
 
+@pytest.mark.alone("helpdesk")
 def test_the_database_is_away(call: Call) -> None:
     code = call.code()
     with cut_off(call, NO_DATABASE):
@@ -521,6 +526,7 @@ def test_the_database_is_away(call: Call) -> None:
     call.tries_again(code)
 
 
+@pytest.mark.alone("helpdesk")
 def test_the_process_is_killed_in_the_middle(call: Call) -> None:
     code = call.code()
     with held(call), ThreadPoolExecutor(1) as pool:
@@ -534,6 +540,7 @@ def test_the_process_is_killed_in_the_middle(call: Call) -> None:
     call.tries_again(code)
 
 
+@pytest.mark.alone("helpdesk")
 def test_the_sign_on_is_away(call: Call) -> None:
     """Only what it alone knows is missing, and that is said."""
     database = "lemonldap"

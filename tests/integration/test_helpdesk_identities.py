@@ -16,6 +16,7 @@ from lab import LabUnderTest
 from openldap_client import Connection, Directory
 
 pytestmark = [
+    pytest.mark.uses("helpdesk", "harpege"),
     pytest.mark.service("ldap1", "slapd"),
     pytest.mark.service("annuaire1", "ent-helpdesk"),
 ]

@@ -14,6 +14,7 @@ from helpdesk_people import OLD, Someone, lines_about, someone, sql
 from lab import LabUnderTest, wait_for
 
 pytestmark = [
+    pytest.mark.uses("helpdesk", "listmove", "harpege"),
     pytest.mark.service("annuaire1", "ent-helpdesk"),
     pytest.mark.service("lists1", "ent-listmove"),
 ]

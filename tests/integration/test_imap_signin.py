@@ -13,7 +13,11 @@ from lab import LabUnderTest, wait_for
 from mail import Mail, compose, holder, people
 from openldap_client import Directory
 
-pytestmark = [pytest.mark.service("mail1", "dovecot"), pytest.mark.service("ldap1", "slapd")]
+pytestmark = [
+    pytest.mark.uses("mail1", "mailup1"),
+    pytest.mark.service("mail1", "dovecot"),
+    pytest.mark.service("ldap1", "slapd"),
+]
 
 PASSWORD = "essai2026"
 REFUSED = r"\[AUTHENTICATIONFAILED\]"
@@ -277,6 +281,7 @@ def test_sign_ins_are_counted(lab: LabUnderTest, mail: Mail, person: str) -> Non
     assert closed(mail.server, 9900)
 
 
+@pytest.mark.alone("ldap1")
 def test_without_the_directory_nobody_is_told_that_they_do_not_exist(
     lab: LabUnderTest, mail: Mail, person: str
 ) -> None:

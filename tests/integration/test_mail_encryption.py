@@ -11,6 +11,7 @@ import pytest
 from lab import LabUnderTest
 
 pytestmark = [
+    pytest.mark.uses("mailup1"),
     pytest.mark.service("mail1", "postfix", "dovecot"),
     pytest.mark.service("mailup1", "postfix"),
 ]

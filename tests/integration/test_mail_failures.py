@@ -14,6 +14,7 @@ from mail import OUTSIDE, Mail, compose, holder, people
 from openldap_client import Directory
 
 pytestmark = [
+    pytest.mark.uses("mailup1"),
     pytest.mark.service("mail1", "postfix", "dovecot"),
     pytest.mark.usefixtures("forgiven"),
 ]
@@ -60,10 +61,10 @@ def waits(mail: Mail, host: str, text: str) -> None:
             for recipient in message["recipients"]
         ),
         what=f"mail for {UID} kept on {host} because of {text!r}",
-        timeout=60,
     )
 
 
+@pytest.mark.alone("ldap1")
 @pytest.mark.usefixtures("receiver")
 def test_directory_down_senders_are_told_to_come_back(mail: Mail, lab: LabUnderTest) -> None:
     cases = [
@@ -92,6 +93,7 @@ def test_directory_down_senders_are_told_to_come_back(mail: Mail, lab: LabUnderT
         mail.delivered("mail1", UID, message)
 
 
+@pytest.mark.alone("ldap1")
 @pytest.mark.usefixtures("receiver")
 @pytest.mark.guide("G3")
 def test_directory_down_nobody_is_asked_for_a_password(mail: Mail, lab: LabUnderTest) -> None:
@@ -114,6 +116,7 @@ def test_directory_down_nobody_is_asked_for_a_password(mail: Mail, lab: LabUnder
             assert smtp.noop()[0] == 250
 
 
+@pytest.mark.alone("ldap1", "mail1")
 @pytest.mark.usefixtures("receiver")
 def test_new_server_down_and_then_the_directory_forwards_wait(
     mail: Mail, lab: LabUnderTest
@@ -132,6 +135,7 @@ def test_new_server_down_and_then_the_directory_forwards_wait(
         mail.delivered("mail1", UID, message)
 
 
+@pytest.mark.alone("mail1")
 @pytest.mark.usefixtures("receiver")
 def test_new_server_silent_forwards_wait(mail: Mail, lab: LabUnderTest) -> None:
     """Not closed: nothing comes back at all, as from a host that lost its network."""
@@ -149,6 +153,7 @@ def test_new_server_silent_forwards_wait(mail: Mail, lab: LabUnderTest) -> None:
     assert mail.stored("mailup1", UID) == []
 
 
+@pytest.mark.alone("mail1")
 @pytest.mark.usefixtures("receiver")
 def test_mailbox_server_down_mail_waits(mail: Mail, lab: LabUnderTest) -> None:
     message = compose(OUTSIDE, NEW)
@@ -184,6 +189,7 @@ def test_a_full_mailbox_makes_mail_wait(mail: Mail, lab: LabUnderTest, address: 
     mail.delivered("mail1", UID, filling[2])
 
 
+@pytest.mark.alone("mail1")
 @pytest.mark.usefixtures("receiver")
 def test_a_forward_that_cannot_arrive_goes_back_to_the_sender(
     mail: Mail, lab: LabUnderTest
@@ -208,6 +214,7 @@ def test_a_forward_that_cannot_arrive_goes_back_to_the_sender(
     assert "adresse est close" in text
 
 
+@pytest.mark.alone("mailup1")
 def test_mail_that_waited_for_an_old_mailbox_follows_its_owner(
     mail: Mail, lab: LabUnderTest
 ) -> None:

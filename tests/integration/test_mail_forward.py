@@ -21,6 +21,7 @@ from mailmove import done, forget
 from openldap_client import Directory
 
 pytestmark = [
+    pytest.mark.uses("mailup1", "annuaire1", "mailmove", "harpege"),
     pytest.mark.service("mailup1", "postfix", "rspamd", "dovecot"),
     pytest.mark.usefixtures("forgiven"),
 ]
@@ -240,9 +241,7 @@ class Stream:
     def more(self, count: int) -> None:
         """Wait until so many more were sent, or one could not be."""
         until = len(self.sent) + count
-        wait_for(
-            lambda: len(self.sent) >= until or self.failures, what=f"{count} more", timeout=300
-        )
+        wait_for(lambda: len(self.sent) >= until or self.failures, what=f"{count} more")
 
     def run(self) -> None:
         try:
@@ -342,7 +341,7 @@ def test_nothing_is_lost_or_doubled_when_the_page_activates(mail: Mail, lab: Lab
         assert before
         assert before <= set(old), "sent before, and not in the old mailbox"
         assert not after & set(old), "sent after, and in the old mailbox"
-        wait_for(done(lab, uid, old.total()), what="the old messages have followed", timeout=120)
+        wait_for(done(lab, uid, old.total()), what="the old messages have followed")
         assert Counter(mail.stored("mail1", uid)) == sent, "lost or doubled on the way"
         with mail.imap(uid, PAGE_PASSWORD) as imap:
             _, (number,) = imap.select("INBOX", readonly=True)

@@ -11,7 +11,10 @@ import pytest
 from lab import LabUnderTest, wait_for
 from mail import OUTSIDE, Mail, compose, holder, people
 
-pytestmark = pytest.mark.service("mail1", "postfix", "rspamd", "dovecot")
+pytestmark = [
+    pytest.mark.uses("mailup1"),
+    pytest.mark.service("mail1", "postfix", "rspamd", "dovecot"),
+]
 
 UID, ADDRESS = "mtproto", "mtproto@univ-provence.fr"
 
@@ -76,7 +79,6 @@ def test_a_hundred_recipients(mail: Mail, lab: LabUnderTest) -> None:
                 == "100"
             ),
             what="the message in a hundred mailboxes",
-            timeout=60,
         )
 
 

@@ -11,7 +11,10 @@ import pytest
 from lab import LabUnderTest, wait_for
 from mail import GTUBE, OUTSIDE, Mail, compose, holder, people
 
-pytestmark = pytest.mark.service("mail1", "postfix", "rspamd", "dovecot")
+pytestmark = [
+    pytest.mark.uses("mailup1"),
+    pytest.mark.service("mail1", "postfix", "rspamd", "dovecot"),
+]
 
 JUNK = "Ind&AOk-sirables"
 STATES = {
@@ -211,6 +214,7 @@ def test_known_spam_is_refused(mail: Mail, lab: LabUnderTest) -> None:
         mail.send(message)
 
 
+@pytest.mark.alone("mail1")
 def test_filter_down_asks_senders_to_come_back(mail: Mail, lab: LabUnderTest) -> None:
     message = compose(OUTSIDE, f"jeanne.martin@{lab.domain}")
     with lab.stopped("mail1", "rspamd"):

@@ -17,6 +17,7 @@ from mailmove import done, forget
 from openldap_client import Directory
 
 pytestmark = [
+    pytest.mark.uses("mailmove"),
     pytest.mark.service("mail1", "postfix", "rspamd"),
     pytest.mark.usefixtures("forgiven"),
 ]
@@ -51,14 +52,13 @@ def test_settings_that_postfix_refuses_never_reach_it(
     lab: LabUnderTest, mail: Mail, settings: dict[str, str]
 ) -> None:
     before = lab.run("mail1", "sha256sum /etc/postfix/main.cf").stdout
-    run = lab.ansible(
+    told = lab.refused(
         "playbooks/mail.yml",
         "--limit=mail1",
         "--extra-vars",
         json.dumps({"postfix_settings": settings}),
     )
-    assert run.returncode != 0
-    assert next(iter(settings)) in run.stdout
+    assert next(iter(settings)) in told
     assert lab.run("mail1", "sha256sum /etc/postfix/main.cf").stdout == before
     message = compose(OUTSIDE, "postmaster@univ-provence.fr")
     mail.send(message)
@@ -77,21 +77,21 @@ def test_settings_that_rspamd_refuses_never_reach_it(
 ) -> None:
     state = "find /etc/rspamd -type f | sort | xargs sha256sum; systemctl show -p MainPID rspamd"
     before = lab.run("mail1", state).stdout
-    run = lab.ansible(
+    told = lab.refused(
         "playbooks/mail.yml",
         "--limit=mail1",
         "--extra-vars",
         json.dumps({"rspamd_settings": settings}),
     )
-    assert run.returncode != 0
-    assert "rspamd does not take these settings, and goes on with those it has" in run.stdout
-    assert said in run.stdout
+    assert "rspamd does not take these settings, and goes on with those it has" in told
+    assert said in told
     assert lab.run("mail1", state).stdout == before
     message = compose(OUTSIDE, "postmaster@univ-provence.fr")
     mail.send(message)
     mail.arrived("jmartin", message)
 
 
+@pytest.mark.alone("mail1")
 def test_settings_of_the_site_come_and_go(lab: LabUnderTest, mail: Mail) -> None:
     def converge(settings: dict[str, str]) -> str:
         run = lab.ansible(
@@ -114,14 +114,13 @@ def test_settings_of_the_site_come_and_go(lab: LabUnderTest, mail: Mail) -> None
 
 def test_an_alias_that_runs_in_circles_is_refused(lab: LabUnderTest) -> None:
     aliases = {"a@univ-provence.fr": ["b@univ-provence.fr"], "b@univ-provence.fr": ["a@x.example"]}
-    run = lab.ansible(
+    told = lab.refused(
         "playbooks/mail.yml",
         "--limit=mail1",
         "--extra-vars",
         json.dumps({"postfix_aliases": aliases}),
     )
-    assert run.returncode != 0
-    assert "b@univ-provence.fr" in run.stdout
+    assert "b@univ-provence.fr" in told
 
 
 def test_metrics_count_what_happens(lab: LabUnderTest, mail: Mail) -> None:

@@ -12,6 +12,7 @@ from lab import LabUnderTest
 from mail import OUTSIDE, Mail, compose, holder, people
 
 pytestmark = [
+    pytest.mark.uses("mailup1"),
     pytest.mark.service("mail1", "postfix", "rspamd", "dovecot"),
     pytest.mark.usefixtures("forgiven"),
 ]

@@ -16,6 +16,7 @@ from mailmove import LEDGER, ask_status, done, forget, known
 from openldap_client import Directory
 
 pytestmark = [
+    pytest.mark.uses("mailmove"),
     pytest.mark.service("mailup1", "ent-mailmove", "dovecot"),
     pytest.mark.service("mail1", "dovecot"),
 ]
@@ -179,6 +180,7 @@ def test_folders_flags_and_dates_follow(
     }
 
 
+@pytest.mark.alone("mailmove")
 def test_nobody_moves_before_activation(lab: LabUnderTest, person: str) -> None:
     keep(lab, "mailup1", person, "INBOX", "ancien")
     result = lab.run(
@@ -214,7 +216,7 @@ def test_what_the_person_did_is_left_alone_and_latecomers_follow(
     before = contents(mail, person)
     # one that was on its way when the account was activated
     keep(lab, "mailup1", person, "INBOX", "en-retard")
-    wait_for(done(lab, person, 5), what="the late message has been moved", timeout=90)
+    wait_for(done(lab, person, 5), what="the late message has been moved")
     after = contents(mail, person)
     late = [one for one in after["INBOX"] if one[0] == "en-retard"]
     assert len(late) == 1
@@ -223,6 +225,7 @@ def test_what_the_person_did_is_left_alone_and_latecomers_follow(
     assert set(subjects(mail, person)) == {"nouveau", "ancien1", "ancien2", "ancien3", "en-retard"}
 
 
+@pytest.mark.alone("mailmove")
 def test_killed_in_the_middle_and_started_again(
     lab: LabUnderTest,
     mail: Mail,
@@ -238,12 +241,13 @@ def test_killed_in_the_middle_and_started_again(
         worker("kill --signal=SIGKILL --kill-whom=all")
         assert known(lab, person)["copied"] < count, "too fast to be interrupted"
         worker("restart")
-    wait_for(done(lab, person, count), what="everything has been moved", timeout=120)
+    wait_for(done(lab, person, count), what="everything has been moved")
     found = subjects(mail, person)
     assert len(found) == count
     assert set(found.values()) == {1}
 
 
+@pytest.mark.alone("mailmove", "mail1")
 def test_target_killed_in_the_middle(
     lab: LabUnderTest, mail: Mail, directory: Directory, person: str
 ) -> None:
@@ -253,12 +257,13 @@ def test_target_killed_in_the_middle(
     further(lab, person, 100)
     lab.run("mail1", "pkill -KILL -x -u ent-mail imap")
     assert known(lab, person)["copied"] < count
-    wait_for(done(lab, person, count), what="everything has been moved", timeout=120)
+    wait_for(done(lab, person, count), what="everything has been moved")
     found = subjects(mail, person)
     assert len(found) == count
     assert set(found.values()) == {1}
 
 
+@pytest.mark.alone("mailmove")
 def test_activated_while_the_worker_was_down(
     lab: LabUnderTest, mail: Mail, worker: Callable[[str], None]
 ) -> None:
@@ -297,6 +302,7 @@ def test_what_does_not_fit_stays_and_follows_when_there_is_room(
     assert subjects(mail, person) == {"s00000": 1, "petit": 1}
 
 
+@pytest.mark.alone("mailmove")
 def test_originals_are_kept_and_then_removed(
     lab: LabUnderTest, mail: Mail, directory: Directory, person: str, worker: Callable[[str], None]
 ) -> None:
@@ -310,7 +316,7 @@ def test_originals_are_kept_and_then_removed(
     wait_for(lambda: not mail.stored("mailup1", person), what="the originals are removed")
     assert subjects(mail, person) == {"ancien": 1, "en-retard": 1}
     keep(lab, "mailup1", person, "INBOX", "encore")
-    wait_for(lambda: len(subjects(mail, person)) == 3, what="one more is moved", timeout=90)
+    wait_for(lambda: len(subjects(mail, person)) == 3, what="one more is moved")
 
 
 def age(lab: LabUnderTest, uid: str, worker: Callable[[str], None], late: str = "") -> None:

@@ -17,6 +17,7 @@ from mail import Mail
 from openldap_client import Directory
 
 pytestmark = [
+    pytest.mark.uses("annuaire1", "harpege"),
     pytest.mark.service("annuaire1", "ent-annuaire"),
     pytest.mark.service("mail1", "dovecot", "postfix"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),

@@ -17,7 +17,10 @@ from lab import LabUnderTest
 from module_utils import openldap_acl as acl
 from openldap_client import Connection, Directory, ldif_add, person
 
-pytestmark = pytest.mark.service("ldap1", "slapd")
+pytestmark = [
+    pytest.mark.uses("harpege"),
+    pytest.mark.service("ldap1", "slapd"),
+]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLE = yaml.safe_load((REPOSITORY / "roles/openldap/files/acl.yml").read_text())

@@ -17,7 +17,11 @@ import yaml
 from lab import REPOSITORY, LabUnderTest, wait_for
 from openldap_client import HOST, Directory, person
 
-pytestmark = pytest.mark.service("ldap1", "slapd")
+pytestmark = [
+    pytest.mark.uses("ldap1"),
+    pytest.mark.alone("ldap1"),
+    pytest.mark.service("ldap1", "slapd"),
+]
 
 #: What comes before (packages, files of the service) is not what these tests are about.
 START = "openldap : Configure slapd"

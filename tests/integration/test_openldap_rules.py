@@ -16,7 +16,10 @@ from ldap.syncrepl import SyncDoneControl, SyncRequestControl
 from lab import LabUnderTest, wait_for
 from openldap_client import HOST, Connection, Directory, ldif_add, person
 
-pytestmark = pytest.mark.service("ldap1", "slapd")
+pytestmark = [
+    pytest.mark.uses("ldap1"),
+    pytest.mark.service("ldap1", "slapd"),
+]
 
 PASSWORD = "depart-2026"
 ACCOUNT_LOCKED = 1  # draft-behera-ldap-password-policy
@@ -448,6 +451,7 @@ def test_filters_of_the_stack_have_an_index(
     assert any(attribute in a.split(",") and kind in k.split(",") for a, k in indexes)
 
 
+@pytest.mark.alone("ldap1")
 def test_a_snapshot_can_be_restored(lab: LabUnderTest) -> None:
     scratch = "/var/tmp/essai-restauration"
     script = rf"""

@@ -12,7 +12,10 @@ import pytest
 from lab import LabUnderTest
 from openldap_client import Directory
 
-pytestmark = pytest.mark.service("ldap1", "slapd")
+pytestmark = [
+    pytest.mark.uses("ldap1"),
+    pytest.mark.service("ldap1", "slapd"),
+]
 
 ROWS = [
     line.rstrip("\n").split("\t")

@@ -19,7 +19,10 @@ from ent.directory import (
 )
 from lab import LabUnderTest, wait_for
 
-pytestmark = pytest.mark.service("ldap1", "slapd")
+pytestmark = [
+    pytest.mark.uses("ldap1"),
+    pytest.mark.service("ldap1", "slapd"),
+]
 
 
 def settings(lab: LabUnderTest, **changes: object) -> DirectorySettings:
@@ -104,12 +107,14 @@ def test_a_dropped_connection_is_replaced(directory: Directory) -> None:
     assert directory.person("jmartin")
 
 
+@pytest.mark.alone("ldap1")
 def test_a_restart_of_the_server_is_not_noticed(lab: LabUnderTest, directory: Directory) -> None:
     directory.ping()
     lab.run("ldap1", "systemctl restart slapd")
     assert wait_for(lambda: directory.person("jmartin"), what="the directory")
 
 
+@pytest.mark.alone("ldap1")
 def test_down_is_said_and_up_is_found(lab: LabUnderTest, directory: Directory) -> None:
     directory.ping()
     with lab.stopped("ldap1", "slapd"), pytest.raises(DirectoryUnavailable):

@@ -12,7 +12,10 @@ import requests
 
 from lab import LabUnderTest, wait_for
 
-pytestmark = pytest.mark.service("portal1", "ent-portal", "nginx")
+pytestmark = [
+    pytest.mark.uses("portal1"),
+    pytest.mark.service("portal1", "ent-portal", "nginx"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +174,7 @@ def test_the_service_cannot_write_its_code(lab: LabUnderTest) -> None:
     assert root[-1][5].startswith("ro")
 
 
+@pytest.mark.alone("ldap1", "db1")
 def test_two_kinds_of_down(lab: LabUnderTest, url: str, signed_in: requests.Session) -> None:
     """Directory, then database stopped: a whole page that says so, and recovery by itself."""
     with lab.stopped("ldap1", "slapd"):
@@ -193,6 +197,7 @@ def test_two_kinds_of_down(lab: LabUnderTest, url: str, signed_in: requests.Sess
     assert "Jeanne Martin" in signed_in.get(url).text
 
 
+@pytest.mark.alone("portal1")
 def test_application_down_gets_a_page_of_nginx(
     lab: LabUnderTest, url: str, http: requests.Session
 ) -> None:
@@ -208,6 +213,7 @@ def test_application_down_gets_a_page_of_nginx(
     wait_for(lambda: http.get(url).status_code == 200, what="the portal")
 
 
+@pytest.mark.alone("portal1")
 def test_a_restart_loses_no_request(lab: LabUnderTest, url: str, http: requests.Session) -> None:
     restart = lab.run("portal1", "systemctl restart --no-block ent-portal.service")
     assert restart.rc == 0

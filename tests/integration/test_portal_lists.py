@@ -12,6 +12,9 @@ from lab import LabUnderTest
 from portal_lists import Lists, Reader
 
 pytestmark = [
+    pytest.mark.uses("portal1"),
+    # whose processes are started again, so that they know the lists of these tests
+    pytest.mark.alone("portal1"),
     pytest.mark.service("portal1", "ent-portal"),
     pytest.mark.service("lists1", "sympasoap", "nginx"),
 ]
@@ -137,6 +140,7 @@ def without_nginx(lists: Lists) -> Iterator[None]:
     lists.recovered()
 
 
+@pytest.mark.alone("lists1", "portal1")
 @pytest.mark.parametrize("fault", ["away", "hanging", "nginx"])
 def test_without_sympa_the_portal_is_whole(lists: Lists, reader: Reader, fault: str) -> None:
     faults: dict[str, Callable[[], AbstractContextManager[None]]] = {
@@ -153,6 +157,7 @@ def test_without_sympa_the_portal_is_whole(lists: Lists, reader: Reader, fault: 
     assert OPEN in reader.look().open
 
 
+@pytest.mark.alone("lists1", "portal1")
 def test_a_list_server_that_hangs_slows_nobody_else(
     lab: LabUnderTest, lists: Lists, reader: Reader
 ) -> None:

@@ -10,7 +10,10 @@ import requests
 from lab import LabUnderTest, wait_for
 from sympa import Reader, Sympa
 
-pytestmark = pytest.mark.service("lists1", "sympa", "wwsympa", "sympasoap", "nginx", "postfix")
+pytestmark = [
+    pytest.mark.uses("lists1"),
+    pytest.mark.service("lists1", "sympa", "wwsympa", "sympasoap", "nginx", "postfix"),
+]
 _DAEMONS = ["sympa", "sympa-bulk", "sympa-archived", "sympa-bounced", "sympa-task_manager"]
 _CALL = """<?xml version="1.0" encoding="UTF-8"?>
 <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"
@@ -70,6 +73,7 @@ def test_the_portal_may_ask_only_what_it_needs(lab: LabUnderTest) -> None:
     assert "Authentication failed" in _call(lab, "portal1", "complexWhich", "wrong")
 
 
+@pytest.mark.alone("db1")
 def test_people_join_after_the_database_was_restarted(lab: LabUnderTest, sympa: Sympa) -> None:
     """In a process that is older than the restart: its connections are all new ones."""
     password = lab.secret("sympa-portal")
@@ -143,6 +147,7 @@ def test_the_archive_is_the_members(lab: LabUnderTest, sympa: Sympa) -> None:
     assert "sophie.faure" not in member.page("/review/dsi").text, "members are the owners' to see"
 
 
+@pytest.mark.alone("lists1")
 def test_an_upgrade_leaves_the_settings(lab: LabUnderTest) -> None:
     """What the package's scripts do at each upgrade."""
     look = (

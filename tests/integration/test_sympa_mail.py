@@ -13,6 +13,7 @@ from mail import OUTSIDE, Mail, compose
 from sympa import Sympa
 
 pytestmark = [
+    pytest.mark.uses("lists1"),
     pytest.mark.service("lists1", "sympa", "sympa-bulk", "sympa-bounced", "postfix"),
     pytest.mark.service("mail1", "postfix", "rspamd"),
 ]
@@ -158,6 +159,7 @@ def test_addresses_of_the_lists_are_taken(mail: Mail, sympa: Sympa, local: str):
         assert code == 250, text
 
 
+@pytest.mark.alone("lists1")
 def test_known_addresses_are_taken_while_the_lists_are_away(
     lab: LabUnderTest, mail: Mail, sympa: Sympa
 ):
@@ -192,6 +194,6 @@ def test_a_bounce_is_counted(lab: LabUnderTest, mail: Mail, sympa: Sympa):
         return rows[0][0]
 
     # first last count type: one bounce, for good (5.x)
-    text = wait_for(score, what=f"a bounce of {gone}", timeout=60)
+    text = wait_for(score, what=f"a bounce of {gone}")
     assert text.split()[2] == "1", text
     assert text.split()[3].startswith("5"), text

@@ -14,6 +14,7 @@ from openldap_client import Directory
 from sympa import Reader, Sympa
 
 pytestmark = [
+    pytest.mark.uses("lists1"),
     pytest.mark.service("lists1", "sympa", "sympa-task_manager", "ent-sympa-listmasters"),
     pytest.mark.service("ldap1", "slapd"),
 ]
@@ -95,14 +96,12 @@ def test_it_happens_without_anyones_doing(lab: LabUnderTest, sympa: Sympa, newco
     wait_for(
         lambda: newcomer in sympa.members("personnels"),
         what="the newcomer on personnels",
-        timeout=180,
     )
     _state(lab, "I:SupannExpire")
-    wait_for(
-        lambda: newcomer not in sympa.members("personnels"), what="off personnels", timeout=180
-    )
+    wait_for(lambda: newcomer not in sympa.members("personnels"), what="off personnels")
 
 
+@pytest.mark.alone("ldap1")
 def test_members_stay_while_the_directory_is_away(lab: LabUnderTest, sympa: Sympa) -> None:
     before = sympa.members(STAFF)
     assert len(before) >= 5
@@ -210,6 +209,7 @@ def _group(lab: LabUnderTest, change: str, uid: str) -> None:
     )
 
 
+@pytest.mark.alone("lists1")
 def test_listmasters_are_the_groups_members(lab: LabUnderTest, sympa: Sympa) -> None:
     sophie, jeanne = f"sophie.faure@{lab.domain}", f"jeanne.martin@{lab.domain}"
     assert _listmasters(lab, sympa) == [sophie]
@@ -219,7 +219,6 @@ def test_listmasters_are_the_groups_members(lab: LabUnderTest, sympa: Sympa) -> 
         wait_for(
             lambda: _listmasters(lab, sympa) == [jeanne, sophie],
             what="the new listmaster",
-            timeout=90,
         )
 
         def shown() -> bool:
@@ -229,13 +228,14 @@ def test_listmasters_are_the_groups_members(lab: LabUnderTest, sympa: Sympa) -> 
             page = reader.page("/serveradmin").text
             return "serveradmin" in page and "get_pending_lists" in page
 
-        wait_for(shown, what="the pages of listmasters for the new one", timeout=180)
+        wait_for(shown, what="the pages of listmasters for the new one")
     finally:
         _group(lab, "delete", "jmartin")
         _group(lab, "delete", "mroux")
-    wait_for(lambda: _listmasters(lab, sympa) == [sophie], what="the old listmasters", timeout=90)
+    wait_for(lambda: _listmasters(lab, sympa) == [sophie], what="the old listmasters")
 
 
+@pytest.mark.alone("ldap1")
 def test_listmasters_stay_while_the_directory_is_away(lab: LabUnderTest, sympa: Sympa) -> None:
     look = "journalctl -t ent-sympa --no-pager -o cat | grep -c 'listmasters stay as they are'"
     before, said = _listmasters(lab, sympa), int(lab.run("lists1", look).stdout)

@@ -12,6 +12,7 @@ from lab import LabUnderTest, wait_for
 from sympa import Reader, Sympa
 
 pytestmark = [
+    pytest.mark.uses("lists1"),
     pytest.mark.service("lists1", "wwsympa", "ent-sympa-logout", "nginx"),
     pytest.mark.service("sso1", "lemonldap-ng-fastcgi-server"),
 ]
@@ -219,6 +220,7 @@ def test_a_sign_out_from_elsewhere_ends_nothing(lab: LabUnderTest, sympa: Sympa)
     assert reader.who == f"jeanne.martin@{lab.domain}"
 
 
+@pytest.mark.alone("ldap1")
 def test_a_sign_out_is_not_lost_silently(lab: LabUnderTest, sympa: Sympa) -> None:
     """Without the directory nobody's addresses are known: the sign-on is told, and says so."""
     reader = Reader(lab)
