@@ -5,6 +5,7 @@
 #   LAB_PREFIX=10.x.y another network for it
 #   ANSIBLE="..."     more options for ansible-playbook, such as --limit localhost,ldap1,dns1
 #   PARTS="mail imap" only these parts of make bench
+#   ROUNDS=3          how often make flakes runs the tests
 
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 LAB ?= ent
@@ -12,11 +13,12 @@ LAB_PREFIX ?=
 ANSIBLE ?=
 TESTS ?= tests/integration tests/e2e
 PARTS ?=
+ROUNDS ?= 3
 
 export PYTHONDONTWRITEBYTECODE = 1
 lab = PYTHONPATH=src $(PYTHON) -m ent.lab --lab '$(LAB)' --prefix '$(LAB_PREFIX)'
 
-.PHONY: help ready up down status browser test verify lint unit bench docs lock clean
+.PHONY: help ready up down status browser test verify lint unit flakes bench docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,6 +43,10 @@ test: ## everything: lint, unit tests, and the whole stack in a lab of its own
 verify: ## the tests of a running lab, against the lab that is up (TESTS=tests/e2e, ...)
 	@$(lab) ready
 	@$(lab) verify -- pytest $(TESTS)
+
+flakes: ## the tests of a running lab in random order and in company, ROUNDS times
+	@$(lab) ready
+	@$(lab) verify -- python tools/flakes.py --rounds $(ROUNDS)
 
 ready: ## only the environment of this machine: packages, engine, Python, base image
 	@$(lab) ready
