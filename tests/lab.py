@@ -140,6 +140,21 @@ class LabUnderTest:
             start = self.run(host, "systemctl reset-failed %s; systemctl start %s", unit, unit)
             assert start.rc == 0, start.stderr
 
+    @contextmanager
+    def frozen(self, host: str, program: str) -> Iterator[None]:
+        """A program that keeps its connections and says nothing.
+
+        The signal counts for each thread when that runs next, so until then it may still answer.
+        """
+        threads = "$(pgrep -x %s | sed 's|.*|/proc/&/task/*/status|')"
+        running = f"cat {threads} | grep ^State: | grep -v stopped"
+        assert self.run(host, "pkill -STOP -x %s", program).rc == 0
+        try:
+            wait_for(lambda: self.run(host, running, program).rc == 1, what=f"{program} frozen")
+            yield
+        finally:
+            assert self.run(host, "pkill -CONT -x %s", program).rc == 0
+
     def secret(self, name: str) -> str:
         """A generated secret, such as ``ldap-portal`` or ``person-jmartin``."""
         return (self.state / "secrets" / name).read_text().strip()

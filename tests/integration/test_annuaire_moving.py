@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from html import unescape
 
 import pytest
@@ -78,16 +78,6 @@ def section(member: Member) -> str:
     return unescape(found[1]) if found else ""
 
 
-@contextmanager
-def hanging(lab: LabUnderTest) -> Iterator[None]:
-    """The status server accepts connections and says nothing."""
-    assert lab.run("mailup1", "systemctl kill --signal=STOP --kill-whom=all nginx").rc == 0
-    try:
-        yield
-    finally:
-        lab.run("mailup1", "systemctl kill --signal=CONT --kill-whom=all nginx")
-
-
 def test_the_person_sees_that_the_messages_have_arrived(lab: LabUnderTest, people: People) -> None:
     member = activated(people)
     wait_for(done(lab, UID, 1), what="the message has been moved")
@@ -124,7 +114,8 @@ def test_the_page_is_whole_without_the_legacy_server(
     wait_for(lambda: section(member) == DONE, what="the page says that it is done")
     faults: dict[str, AbstractContextManager[None]] = {
         "stopped": stopped(lab, "mailup1", "nginx"),
-        "hanging": hanging(lab),
+        # accepts connections and says nothing
+        "hanging": lab.frozen("mailup1", "nginx"),
     }
     with faults[fault]:
         # what was heard a moment ago is still told
