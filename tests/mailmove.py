@@ -64,3 +64,13 @@ def ask_status(
     result = lab.run(host, command, token, _ASK, address, f"mailup.{lab.domain}", path)
     status, _, text = str(result.stdout).partition("\n")
     return status, text
+
+
+def told_state(lab: LabUnderTest, uid: str, **asking: str) -> str:
+    """What a host is told of a person, which is written down after what the worker itself knows.
+
+    asking: as for `ask_status`.
+    """
+    status, text = ask_status(lab, f"/etat/{uid}", **asking)
+    assert status == "200", text
+    return str(json.loads(text)["state"])

@@ -12,7 +12,7 @@ import pytest
 
 from lab import LabUnderTest, wait_for
 from mail import Mail, holder, people
-from mailmove import LEDGER, ask_status, done, forget, known
+from mailmove import LEDGER, ask_status, done, forget, known, told_state
 from openldap_client import Directory
 
 pytestmark = [
@@ -346,9 +346,8 @@ def test_the_state_is_told_to_those_who_may_ask(
     wait_for(done(lab, person, 1), what="the message has been moved")
     token = lab.secret("mailmove-status")
     ask = partial(ask_status, lab)
-    status, text = ask(f"/etat/{person}")
-    assert status == "200"
-    said = json.loads(text)
+    wait_for(lambda: told_state(lab, person) == "done", what="others may know it, too")
+    said = json.loads(ask(f"/etat/{person}")[1])
     assert (said["state"], said["total"], said["copied"]) == ("done", 1, 1)
     assert said["kept_until"] > said["updated"]
     assert ask(f"/etat/{person}", secret="")[0] == "401"
